@@ -1,0 +1,240 @@
+import { Type, type Static } from 'typebox'
+
+/**
+ * The Delivery resource, `deliveries.windlass.dev/v1alpha1`. This schema is the one source: the TypeScript types, the
+ * defaults and the CRD in manifests/crd are made from it (`npm run generate`).
+ */
+export const group = 'windlass.dev'
+export const version = 'v1alpha1'
+export const apiVersion = `${group}/${version}` as const
+export const kind = 'Delivery'
+export const plural = 'deliveries'
+
+const closed = { additionalProperties: false } as const
+
+/** What CRD validation adds to JSON Schema (apiextensions.k8s.io/v1, CEL rules). */
+function rules(...list: ReadonlyArray<{ rule: string; message: string }>) {
+  return { 'x-kubernetes-validations': list }
+}
+
+const ImageSpec = Type.Object(
+  {
+    repository: Type.String({
+      description: 'Registry host and repository, without tag or digest: contoso.azurecr.io/predictor.',
+      minLength: 3,
+      maxLength: 512,
+      ...rules({
+        rule: "self.matches('^[a-z0-9.-]+(:[0-9]{1,5})?/[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$')",
+        message: 'must be HOST/REPOSITORY in lower case, without tag or digest',
+      }),
+    }),
+    tags: Type.String({
+      description: 'What counts as a release: a regular expression (RE2) that the whole tag must match.',
+      default: '^[0-9a-f]{40}$',
+      minLength: 1,
+      maxLength: 256,
+    }),
+  },
+  closed,
+)
+
+const ManifestsSpec = Type.Object(
+  {
+    attached: Type.Optional(
+      Type.Object({}, { ...closed, description: 'The OCI artifact whose subject is the image.' }),
+    ),
+    configMap: Type.Optional(
+      Type.Object(
+        { name: Type.String({ minLength: 1, maxLength: 253 }) },
+        { ...closed, description: 'A ConfigMap beside the Delivery; every value is a YAML document or several.' },
+      ),
+    ),
+  },
+  {
+    ...closed,
+    ...rules({
+      rule: 'has(self.attached) != has(self.configMap)',
+      message: 'exactly one of attached and configMap must be set',
+    }),
+  },
+)
+
+const PollSpec = Type.Object(
+  {
+    schedule: Type.String({
+      description: 'Cron, five fields or six with seconds first.',
+      default: '*/30 * * * * *',
+      minLength: 9,
+      maxLength: 128,
+    }),
+    timeZone: Type.String({ description: 'IANA time zone.', default: 'UTC', maxLength: 64 }),
+  },
+  closed,
+)
+
+const RolloutSpec = Type.Object(
+  {
+    timeout: Type.String({
+      description: 'How long a rollout may take: a duration of h, m and s.',
+      default: '5m',
+      pattern: '^([0-9]+h)?([0-9]+m)?([0-9]+s)?$',
+      minLength: 2,
+      maxLength: 16,
+    }),
+  },
+  closed,
+)
+
+export const DeliverySpecSchema = Type.Object(
+  {
+    image: ImageSpec,
+    manifests: ManifestsSpec,
+    serviceAccountName: Type.String({
+      description: 'The account in this namespace as which everything is read in full and written.',
+      minLength: 1,
+      maxLength: 253,
+    }),
+    poll: Type.Object(PollSpec.properties, { ...closed, default: {} }),
+    rollout: Type.Object(RolloutSpec.properties, { ...closed, default: {} }),
+    drift: Type.Union([Type.Literal('Correct'), Type.Literal('Report')], {
+      description: 'What happens to a field of ours that another hand changed.',
+      default: 'Correct',
+    }),
+    prune: Type.Boolean({ description: 'Delete objects that a newer release no longer holds.', default: true }),
+  },
+  closed,
+)
+
+const Time = Type.String({ format: 'date-time' })
+
+/** One release: an image and its manifests. */
+export const RevisionSchema = Type.Object(
+  {
+    tag: Type.String({ maxLength: 128 }),
+    digest: Type.String({ description: 'Of the image or its index, as the tag names it.', maxLength: 128 }),
+    bundleDigest: Type.Optional(
+      Type.String({ description: 'Of the attached manifest, or of the ConfigMap content.', maxLength: 128 }),
+    ),
+    sequence: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
+    pushedAt: Time,
+    seenAt: Type.Optional(Time),
+    appliedAt: Type.Optional(Time),
+    readyAt: Type.Optional(Time),
+  },
+  closed,
+)
+
+/** The position above which a candidate must lie: the greatest (sequence, pushedAt) ever attempted. */
+export const HighWaterSchema = Type.Object(
+  {
+    tag: Type.String({ maxLength: 128 }),
+    digest: Type.String({ maxLength: 128 }),
+    sequence: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
+    pushedAt: Time,
+    updatedAt: Type.Optional(Time),
+  },
+  closed,
+)
+
+export const RolloutStatusSchema = Type.Object(
+  {
+    revision: RevisionSchema,
+    phase: Type.Union([Type.Literal('Applying'), Type.Literal('Waiting'), Type.Literal('Pruning')]),
+    startedAt: Time,
+    deadline: Type.Optional(Time),
+    attempt: Type.Integer({ minimum: 1 }),
+    /** How many undecided rollouts in a row were superseded before this one. */
+    superseded: Type.Optional(Type.Integer({ minimum: 0 })),
+    /** `transitions` of the lease under which the plan was written, so that a stale plan can't begin. */
+    leaseEpoch: Type.Optional(Type.Integer({ minimum: 0 })),
+    message: Type.Optional(Type.String({ maxLength: 4096 })),
+  },
+  closed,
+)
+
+export const InventoryEntrySchema = Type.Object(
+  {
+    apiVersion: Type.String({ maxLength: 253 }),
+    kind: Type.String({ maxLength: 63 }),
+    name: Type.String({ maxLength: 253 }),
+    uid: Type.Optional(Type.String({ maxLength: 64 })),
+    /** SHA-256 over the fields that we own, as the server returned them after the last apply. */
+    hash: Type.Optional(Type.String({ maxLength: 64 })),
+  },
+  closed,
+)
+
+export const HistoryEntrySchema = Type.Object(
+  {
+    tag: Type.String({ maxLength: 128 }),
+    digest: Type.String({ maxLength: 128 }),
+    outcome: Type.Union([Type.Literal('Ready'), Type.Literal('Failed'), Type.Literal('Superseded')]),
+    reason: Type.Optional(Type.String({ maxLength: 64 })),
+    pushedAt: Type.Optional(Time),
+    at: Time,
+  },
+  closed,
+)
+
+export const ConditionSchema = Type.Object(
+  {
+    type: Type.String({ maxLength: 316 }),
+    status: Type.Union([Type.Literal('True'), Type.Literal('False'), Type.Literal('Unknown')]),
+    reason: Type.String({ minLength: 1, maxLength: 1024 }),
+    message: Type.String({ maxLength: 32768 }),
+    lastTransitionTime: Time,
+    observedGeneration: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
+  },
+  closed,
+)
+
+export const DeliveryStatusSchema = Type.Object(
+  {
+    observedGeneration: Type.Optional(Type.Integer({ format: 'int64' })),
+    conditions: Type.Optional(
+      Type.Array(ConditionSchema, {
+        maxItems: 8,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['type'],
+      }),
+    ),
+    current: Type.Optional(RevisionSchema),
+    candidate: Type.Optional(RevisionSchema),
+    previous: Type.Optional(RevisionSchema),
+    highWater: Type.Optional(HighWaterSchema),
+    rollout: Type.Optional(RolloutStatusSchema),
+    history: Type.Optional(Type.Array(HistoryEntrySchema, { maxItems: 20, 'x-kubernetes-list-type': 'atomic' })),
+    inventory: Type.Optional(Type.Array(InventoryEntrySchema, { maxItems: 200, 'x-kubernetes-list-type': 'atomic' })),
+    lastHandledReconcileRequest: Type.Optional(Type.String({ maxLength: 253 })),
+  },
+  closed,
+)
+
+export type DeliverySpec = Static<typeof DeliverySpecSchema>
+export type DeliveryStatus = Static<typeof DeliveryStatusSchema>
+export type Revision = Static<typeof RevisionSchema>
+export type HighWater = Static<typeof HighWaterSchema>
+export type RolloutStatus = Static<typeof RolloutStatusSchema>
+export type InventoryEntry = Static<typeof InventoryEntrySchema>
+export type HistoryEntry = Static<typeof HistoryEntrySchema>
+export type Condition = Static<typeof ConditionSchema>
+
+export interface ObjectMeta {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly generation: number
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
+  readonly deletionTimestamp?: string
+  readonly finalizers?: readonly string[]
+}
+
+export interface Delivery {
+  readonly apiVersion: typeof apiVersion
+  readonly kind: typeof kind
+  readonly metadata: ObjectMeta
+  readonly spec: DeliverySpec
+  readonly status?: DeliveryStatus
+}

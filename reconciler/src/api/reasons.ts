@@ -1,0 +1,51 @@
+/**
+ * Every reason that a condition, an Event or an error may carry, each with one sentence for docs/operations.md.
+ * A reason is an API: it is never renamed within a version.
+ */
+export const reasons = {
+  Ready: 'The newest release runs and is healthy.',
+  Progressing: 'A release is being applied or its rollout is awaited.',
+  WaitingForFirstTag: 'The repository holds no tag yet that counts as a release.',
+  RepositoryNotFound: 'The registry knows no repository of that name yet.',
+  RegistryNotAllowed: 'The image names a registry that is not in WINDLASS_REGISTRIES; no token was asked for.',
+  RegistryUnauthorized: 'The registry refused our identity (401).',
+  RegistryForbidden: 'Our identity has no right to read this repository (403).',
+  RegistryThrottled: 'The registry asked us to slow down (429); the poll waits as long as it said.',
+  RegistryUnavailable: 'The registry could not be reached or answered with an error; nothing was decided.',
+  RegistryInvalidAnswer: 'The registry answered with something that is not what its API promises; nothing was decided.',
+  TooManyTags: 'More than 500 matching tags are newer than the last known one; nothing is decided until a pin.',
+  TagMoved: 'A SHA tag was moved to another digest; that is reported, never deployed.',
+  SequenceMissing: 'The running release has a sequence and the candidate has none, so their order is unknown.',
+  ImageInvalid: 'The tag does not name an image manifest or an image index that can be run.',
+  BundlePending: 'The image has no manifests attached yet; they are awaited for two minutes.',
+  BundleMissing: 'No manifests were attached to the image in time.',
+  BundleAmbiguous: 'More than one bundle of this revision is attached to the image.',
+  BundleInvalid: 'The bundle or its content is not what it must be; the message names the object.',
+  KindNotSupported: 'The bundle holds an object of a kind that a release may not hold.',
+  ImageNotInManifests: 'No container in the bundle uses the repository of spec.image, so nothing would be deployed.',
+  SpecInvalid: 'The Delivery itself is not valid; the message names the field.',
+  SelfManaged: 'The Delivery would manage the reconciler itself.',
+  Applying: 'The objects of the release are being written.',
+  ApplyRefused: 'The API server refused an object of the release; nothing of it was written.',
+  FieldConflict: 'A field is held by another apply manager, which is never forced; nothing of that release is written.',
+  NotOurs: 'An object of the release exists and belongs to nobody or to another tool; set adopt: true to take it over.',
+  OwnedByAnother: 'An object of the release belongs to another Delivery.',
+  Impersonation:
+    'The reconciler may not act as the service account, or that account may not do what the release needs.',
+  ServiceAccountNotFound: 'The service account that the Delivery names does not exist.',
+  RolloutProgressing: 'The workloads of the release are not all ready yet.',
+  RolloutTimeout: 'The workloads of the release were not ready before the deadline.',
+  RolloutFailed: 'A workload of the release reports that it failed.',
+  Superseded: 'A newer release came while this one was being rolled out.',
+  ApiUnavailable: 'The API server could not be reached or answered with an error.',
+  ApiConflict: 'Another write came first; what was read is read again.',
+  LeaseLost: 'This replica is no longer the leader.',
+  ShuttingDown: 'The process is ending.',
+  DriftCorrected: 'A field of ours that another hand changed was taken back.',
+  DriftDetected: 'A field of ours was changed by another hand, and drift is only reported.',
+  Applied: 'All objects of the release were written.',
+  Paused: 'An operator paused this Delivery; the message says who, why and until when.',
+  InternalError: 'A bug: something escaped that no adapter translated.',
+} as const satisfies Record<string, string>
+
+export type Reason = keyof typeof reasons

@@ -1,0 +1,120 @@
+/** What the reconciler asks of the API server; the adapters stand beside this file. */
+
+export interface KubeObject {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly uid?: string
+    readonly resourceVersion?: string
+    readonly generation?: number
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly deletionTimestamp?: string
+    readonly ownerReferences?: ReadonlyArray<{
+      readonly kind: string
+      readonly name: string
+      readonly uid: string
+      readonly controller?: boolean
+    }>
+    readonly managedFields?: ReadonlyArray<ManagedFieldsEntry>
+    readonly [field: string]: unknown
+  }
+  readonly [field: string]: unknown
+}
+
+export interface ManagedFieldsEntry {
+  readonly manager?: string
+  readonly operation?: string
+  readonly apiVersion?: string
+  readonly subresource?: string
+  readonly time?: string
+  readonly fieldsV1?: Readonly<Record<string, unknown>>
+}
+
+export interface ObjectReference {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+}
+
+/** The tenant's account as which a call is made, by impersonation: `system:serviceaccount:NAMESPACE:NAME`. */
+export interface Tenant {
+  readonly namespace: string
+  readonly serviceAccountName: string
+}
+
+export interface ApplyOptions {
+  readonly tenant: Tenant
+  readonly dryRun?: boolean
+  /** Take back fields that an update manager holds. Apply managers' fields are never forced: see FieldConflict. */
+  readonly force?: boolean
+  readonly signal: AbortSignal
+}
+
+/** Reads and writes of a tenant's objects. Throws AppError alone. */
+export interface ObjectStore {
+  get(reference: ObjectReference, tenant: Tenant, signal: AbortSignal): Promise<KubeObject | undefined>
+  /** Server-side apply with our one field manager; answers the object as the server holds it afterwards. */
+  apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>
+  /** Deletes only that very object: uid and resourceVersion are preconditions. False where it is gone or another. */
+  remove(object: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<boolean>
+}
+
+export type WatchEvent<T> =
+  | { readonly type: 'added' | 'modified' | 'deleted'; readonly object: T }
+  /** The store is complete again after a (re)list; what it no longer holds was reported as deleted. */
+  | { readonly type: 'synced' }
+
+export interface WatchRequest {
+  /** e.g. `/apis/apps/v1/namespaces/default/pods`; without a namespace for the whole cluster. */
+  readonly path: string
+  readonly labelSelector?: string
+  readonly fieldSelector?: string
+  /** Ask for PartialObjectMetadata (meta.k8s.io/v1). */
+  readonly metadataOnly?: boolean
+  /** Watch as this tenant instead of as the reconciler. */
+  readonly tenant?: Tenant
+}
+
+/** A list-and-watch loop that keeps a store until its signal aborts, and starts again by itself on every failure. */
+export interface Watch<T> {
+  /** Resolves when the first list is complete. */
+  readonly synced: Promise<void>
+  get(key: string): T | undefined
+  list(): readonly T[]
+}
+
+export interface WatchSource {
+  watch<T extends KubeObject>(
+    request: WatchRequest,
+    onEvent: (event: WatchEvent<T>) => void,
+    signal: AbortSignal,
+  ): Watch<T>
+}
+
+export interface EventRequest {
+  readonly regarding: KubeObject
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  /** What was done, in one word: Apply, Await, Poll. */
+  readonly action: string
+  readonly note: string
+}
+
+export interface EventSink {
+  /** Never throws and never waits for the API server; an Event that can't be written is logged and counted. */
+  emit(event: EventRequest): void
+}
+
+/** The lease of the one leader (coordination.k8s.io/v1). */
+export interface Leadership {
+  /** True from acquisition until loss; by a monotonic clock, false from the renew deadline on. */
+  readonly isLeader: boolean
+  /** `spec.leaseTransitions` of the lease held: grows with every change of leader. */
+  readonly epoch: number
+  /** Aborted when the lease is lost or given up; every write of this term carries it. */
+  readonly signal: AbortSignal
+}
