@@ -1,44 +1,8 @@
 /** What the reconciler asks of the API server; the adapters stand beside this file. */
 
-export interface KubeObject {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly metadata: {
-    readonly name: string
-    readonly namespace?: string
-    readonly uid?: string
-    readonly resourceVersion?: string
-    readonly generation?: number
-    readonly labels?: Readonly<Record<string, string>>
-    readonly annotations?: Readonly<Record<string, string>>
-    readonly deletionTimestamp?: string
-    readonly ownerReferences?: ReadonlyArray<{
-      readonly kind: string
-      readonly name: string
-      readonly uid: string
-      readonly controller?: boolean
-    }>
-    readonly managedFields?: ReadonlyArray<ManagedFieldsEntry>
-    readonly [field: string]: unknown
-  }
-  readonly [field: string]: unknown
-}
+import type { KubeObject, ObjectReference } from '../api/object.ts'
 
-export interface ManagedFieldsEntry {
-  readonly manager?: string
-  readonly operation?: string
-  readonly apiVersion?: string
-  readonly subresource?: string
-  readonly time?: string
-  readonly fieldsV1?: Readonly<Record<string, unknown>>
-}
-
-export interface ObjectReference {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly namespace: string
-  readonly name: string
-}
+export type { KubeObject, ManagedFieldsEntry, ObjectReference } from '../api/object.ts'
 
 /** The tenant's account as which a call is made, by impersonation: `system:serviceaccount:NAMESPACE:NAME`. */
 export interface Tenant {
