@@ -1,0 +1,158 @@
+import { access, constants, mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
+import { Client } from 'undici'
+import type { IssuedCertificate } from './certificates.ts'
+import { apiServerArguments, etcdArguments, prepareControlPlane } from './control-plane.ts'
+import { writeKubeconfig } from './kubeconfig.ts'
+import type { SpawnedProcess } from './process.ts'
+import { spawnDetached, stopProcess, tailOf } from './process.ts'
+import { ensureTools } from './tools.ts'
+import { waitFor } from './wait.ts'
+
+export interface StartApiServerOptions {
+  /** Folder for certificates, data and logs; made if missing, and not deleted. */
+  readonly dir: string
+  readonly signal?: AbortSignal
+  readonly onStep?: (step: string) => void
+}
+
+export interface ApiServer {
+  readonly url: string
+  /** Kubeconfig of an administrator. */
+  readonly kubeconfig: string
+  readonly caPem: string
+  /** JSON lines of audit.k8s.io/v1 Events at level Metadata, at RequestReceived and ResponseComplete. */
+  readonly auditLog: string
+  /** Path of the kubectl of this server's version. */
+  readonly kubectl: string
+  stop(): Promise<void>
+}
+
+/**
+ * etcd and kube-apiserver on loopback, without root and without a node. Both end with this process, however it ends.
+ */
+export async function startApiServer(options: StartApiServerOptions): Promise<ApiServer> {
+  const { dir, signal } = options
+  const tools = await ensureTools(['etcd', 'kube-apiserver', 'kubectl'], options)
+  await mkdir(dir, { recursive: true })
+  const files = await prepareControlPlane(dir, [])
+  for (let attempt = 1; ; attempt += 1) {
+    const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()]
+    const url = `https://127.0.0.1:${port}`
+    const etcd = await spawnBound(
+      tools.etcd,
+      etcdArguments({ dataDir: join(dir, 'etcd'), clientPort, peerPort }),
+      join(dir, 'etcd.log'),
+    )
+    const apiServer = await spawnBound(
+      tools['kube-apiserver'],
+      apiServerArguments({
+        files,
+        etcdUrl: `http://127.0.0.1:${clientPort}`,
+        bindAddress: '127.0.0.1',
+        advertiseAddress: '127.0.0.1',
+        port,
+      }),
+      join(dir, 'kube-apiserver.log'),
+    )
+    const stop = async (): Promise<void> => {
+      await stopProcess(apiServer, 5_000)
+      await stopProcess(etcd, 5_000)
+    }
+    try {
+      const caPem = files.authority.certPem
+      await waitUntilReady(
+        { url, caPem, client: files.admin, processes: { etcd, 'kube-apiserver': apiServer } },
+        signal,
+      )
+      const kubeconfig = join(dir, 'kubeconfig')
+      await writeKubeconfig(kubeconfig, { name: 'windlass-api', url, caPem, client: files.admin })
+      return { url, kubeconfig, caPem, auditLog: files.auditLog, kubectl: tools.kubectl, stop }
+    } catch (error) {
+      await stop()
+      const isTaken = /address already in use/.test(String(error))
+      if (!isTaken || attempt === 3) throw error
+    }
+  }
+}
+
+export interface ReadinessTarget {
+  readonly url: string
+  readonly caPem: string
+  readonly client: IssuedCertificate
+  /** Processes without which it can't become ready, by name: when one ends, the wait does too. */
+  readonly processes: Readonly<Record<string, Pick<SpawnedProcess, 'exit' | 'logFile'>>>
+}
+
+/** Waits for /readyz; the error of a server that does not come up carries the last lines of its log. */
+export async function waitUntilReady(target: ReadinessTarget, signal?: AbortSignal): Promise<void> {
+  const client = new Client(target.url, {
+    connect: { ca: target.caPem, cert: target.client.certPem, key: target.client.keyPem },
+    headersTimeout: 5_000,
+    bodyTimeout: 5_000,
+  })
+  let lastAnswer = 'no answer yet'
+  try {
+    await waitFor(
+      async () => {
+        for (const [name, process] of Object.entries(target.processes)) {
+          const exit = process.exit()
+          if (exit) throw new Error(`${name} did not stay up: ${exit}:\n${await tailOf(process.logFile)}`)
+        }
+        const answer = await ask(client, signal)
+        lastAnswer = answer.text
+        return answer.isReady || undefined
+      },
+      async () => {
+        const logs = Object.entries(target.processes).map(
+          async ([name, { logFile }]) => `last lines of ${name}:\n${await tailOf(logFile)}`,
+        )
+        return [`${target.url}/readyz: ${lastAnswer}`, ...(await Promise.all(logs))].join('\n')
+      },
+      { timeoutMs: 60_000, ...(signal && { signal }) },
+    )
+  } finally {
+    await client.destroy()
+  }
+}
+
+async function ask(client: Client, signal: AbortSignal | undefined): Promise<{ isReady: boolean; text: string }> {
+  try {
+    const { statusCode, body } = await client.request({
+      method: 'GET',
+      path: '/readyz?verbose',
+      ...(signal && { signal }),
+    })
+    return { isReady: statusCode === 200, text: `${statusCode} ${await body.text()}` }
+  } catch (error) {
+    signal?.throwIfAborted()
+    return { isReady: false, text: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** The child gets SIGKILL from the kernel when this process ends, even where that was killed itself. */
+async function spawnBound(command: string, args: readonly string[], logFile: string): Promise<SpawnedProcess> {
+  await access(command, constants.X_OK)
+  return spawnDetached('setpriv', ['--pdeathsig', 'SIGKILL', '--', command, ...args], { logFile })
+}
+
+/**
+ * A port that is free now, below the range from which the kernel draws those of outgoing connections, which would
+ * else be the likeliest to take it before the server does.
+ */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
+}

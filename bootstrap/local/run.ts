@@ -1,0 +1,85 @@
+import { execa } from 'execa'
+import type { ExecOptions, ExecResult } from './backend.ts'
+
+/** A program ended with another code than 0, by a signal, or could not be started. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed'
+  readonly exitCode: number | undefined
+  readonly stdout: string
+  readonly stderr: string
+
+  constructor(message: string, result: { exitCode?: number | undefined; stdout?: string; stderr?: string }) {
+    super(message)
+    this.exitCode = result.exitCode
+    this.stdout = result.stdout ?? ''
+    this.stderr = result.stderr ?? ''
+  }
+}
+
+export interface RunOptions extends ExecOptions {
+  /** Exit codes that are answers rather than failures; 0 always is. */
+  readonly accept?: readonly number[]
+}
+
+/**
+ * Runs a program to its end; its output comes back without the final newline.
+ * Rejects with {@link CommandFailed}, or with the signal's reason when it was aborted.
+ */
+export async function run(
+  command: string,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<ExecResult> {
+  options.signal?.throwIfAborted()
+  const onLine = options.onLine
+  const output = onLine === undefined ? 'pipe' : ({ transform: tellLines(onLine) } as const)
+  const result = await execa(command, [...args], {
+    reject: false,
+    stdin: options.input === undefined ? 'ignore' : 'pipe',
+    stdout: output,
+    stderr: output,
+    ...(options.env && { env: options.env }),
+    ...(options.cwd && { cwd: options.cwd }),
+    ...(options.input !== undefined && { input: options.input }),
+    ...(options.signal && { cancelSignal: options.signal }),
+  })
+  options.signal?.throwIfAborted()
+  const stdout = result.stdout ?? ''
+  const stderr = result.stderr ?? ''
+  if (result.exitCode !== undefined && [0, ...(options.accept ?? [])].includes(result.exitCode)) {
+    return { exitCode: result.exitCode, stdout, stderr }
+  }
+  throw new CommandFailed(describeFailure([command, ...args].join(' '), result, stderr || stdout), {
+    exitCode: result.exitCode,
+    stdout,
+    stderr,
+  })
+}
+
+/** The last lines of a program's output, for a message that a person reads. */
+export function lastLines(output: string, count = 20): string {
+  return output.trimEnd().split('\n').slice(-count).join('\n')
+}
+
+function tellLines(onLine: (line: string) => void) {
+  return function* tell(line: unknown): Generator<string> {
+    const text = String(line)
+    onLine(text)
+    yield text
+  }
+}
+
+function describeFailure(
+  call: string,
+  result: {
+    readonly exitCode?: number | undefined
+    readonly signal?: string | undefined
+    readonly originalMessage?: string | undefined
+  },
+  output: string,
+): string {
+  const tail = output === '' ? '' : `:\n${lastLines(output)}`
+  if (result.exitCode !== undefined) return `${call} ended with ${result.exitCode}${tail}`
+  if (result.signal !== undefined) return `${call} was ended by ${result.signal}${tail}`
+  return `${call} could not be run: ${result.originalMessage ?? 'unknown cause'}`
+}

@@ -1,0 +1,258 @@
+import { createHash } from 'node:crypto'
+import { access, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { formatElapsed } from './elapsed.ts'
+import { withLock } from './lock.ts'
+import { cacheDir } from './paths.ts'
+import { CommandFailed, lastLines, run } from './run.ts'
+
+interface GoTool {
+  /** Folder under `go/`, with the go.mod and go.sum that pin the tool. */
+  readonly module: string
+  readonly package: string
+  /** What `go build` names the program, where that is not the tool's name. */
+  readonly output?: string
+  /** Linker flags, given the version that go.mod pins for `versionOf`. */
+  readonly versionOf?: string
+  readonly ldflags?: (version: string) => readonly string[]
+}
+
+const kubernetes = {
+  module: 'kubernetes',
+  versionOf: 'k8s.io/kubernetes',
+  // Without these the programs report v0.0.0, and clients that check the version of a server are misled.
+  ldflags: (version: string) => {
+    const [major = '', minor = ''] = version.replace(/^v/, '').split('.')
+    const variable = (name: string, value: string) => `-X k8s.io/component-base/version.${name}=${value}`
+    return [variable('gitVersion', version), variable('gitMajor', major), variable('gitMinor', minor)]
+  },
+} as const
+
+const tools = {
+  etcd: { module: 'etcd', package: 'go.etcd.io/etcd/server/v3', output: 'server' },
+  'kube-apiserver': { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kube-apiserver' },
+  kubectl: { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kubectl' },
+  'kube-controller-manager': { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kube-controller-manager' },
+  'kube-scheduler': { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kube-scheduler' },
+  kubelet: { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kubelet' },
+  'kube-proxy': { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kube-proxy' },
+} as const satisfies Record<string, GoTool>
+
+export type ToolName = keyof typeof tools
+
+export interface EnsureToolsOptions {
+  readonly signal?: AbortSignal
+  /** Told what is being built, and every ten seconds how far it is. */
+  readonly onStep?: (step: string) => void
+}
+
+interface Toolchain {
+  readonly go: string
+  readonly version: string
+}
+
+interface PlannedTool {
+  readonly name: ToolName
+  readonly tool: GoTool
+  readonly flags: readonly string[]
+  /** The finished program; its folder's name is a hash of all that goes into the build. */
+  readonly path: string
+}
+
+/**
+ * Paths of the named programs, each built from the Go module proxy at the version its go.mod pins, and kept in the
+ * user's cache. Only what is asked for and missing is built.
+ */
+export async function ensureTools<Name extends ToolName>(
+  names: readonly Name[],
+  options: EnsureToolsOptions = {},
+): Promise<Record<Name, string>> {
+  const toolchain = await findToolchain(options.signal)
+  const planned = await Promise.all(names.map((name) => plan(name, toolchain)))
+  if ((await missingOf(planned)).length > 0) {
+    await mkdir(cacheDir('go'), { recursive: true })
+    await withLock(
+      cacheDir('go', 'build.lock'),
+      {
+        ...(options.signal && { signal: options.signal }),
+        onWait: () => options.onStep?.('waiting for another build of the Go tools to end'),
+      },
+      async () => buildMissing(await missingOf(planned), toolchain, options),
+    )
+  }
+  await Promise.all(planned.map((tool) => markUsed(dirname(tool.path))))
+  return Object.fromEntries(planned.map((tool) => [tool.name, tool.path])) as Record<Name, string>
+}
+
+const moduleRoot = fileURLToPath(new URL('go/', import.meta.url))
+const minimumGo = [1, 26] as const
+/** Time after which a build that nobody asked for any more is deleted. */
+const unusedForMs = 30 * 24 * 60 * 60 * 1000
+
+/** What the user's own settings must not change: each would alter the program, or fail the build. */
+const buildEnv = {
+  CGO_ENABLED: '0',
+  GOOS: 'linux',
+  // An empty GOFLAGS would let the one written by `go env -w` through; this is what go does by default.
+  GOFLAGS: '-mod=readonly',
+  GOWORK: 'off',
+  GO111MODULE: 'on',
+}
+
+async function findToolchain(signal: AbortSignal | undefined): Promise<Toolchain> {
+  // The second place is where go.dev's archive goes; sudo often drops it from PATH.
+  for (const go of ['go', '/usr/local/go/bin/go']) {
+    try {
+      const { stdout } = await run(go, ['env', 'GOVERSION', 'GOARCH'], {
+        cwd: join(moduleRoot, 'kubernetes'),
+        env: buildEnv,
+        ...(signal && { signal }),
+      })
+      const version = stdout.split('\n').join(' ')
+      assertNewEnough(version)
+      return { go, version }
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!(error instanceof CommandFailed)) throw error
+      if (error.exitCode !== undefined) throw new Error(tooOld(lastLines(error.stderr, 1)), { cause: error })
+    }
+  }
+  throw new Error(`Go ${minimumGo.join('.')} or newer is not on PATH; install it from https://go.dev/dl/`)
+}
+
+function assertNewEnough(version: string): void {
+  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(version) ?? []
+  if (major === undefined || minor === undefined) return
+  const isOld = Number(major) === minimumGo[0] ? Number(minor) < minimumGo[1] : Number(major) < minimumGo[0]
+  if (isOld) throw new Error(tooOld(version))
+}
+
+function tooOld(found: string): string {
+  return `Go ${minimumGo.join('.')} or newer is needed; install it from https://go.dev/dl/ (found: ${found})`
+}
+
+async function plan(name: ToolName, toolchain: Toolchain): Promise<PlannedTool> {
+  const tool: GoTool = tools[name]
+  const folder = join(moduleRoot, tool.module)
+  const sources = (await readdir(folder)).filter((file) => /\.(go|mod|sum)$/.test(file)).sort()
+  const contents = await Promise.all(sources.map((file) => readFile(join(folder, file), 'utf8')))
+  const goMod = contents[sources.indexOf('go.mod')] ?? ''
+  const flags = ['-trimpath', '-buildvcs=false', '-ldflags', ['-s', '-w', ...linkerFlags(tool, goMod)].join(' ')]
+  const key = createHash('sha256')
+    .update(JSON.stringify([tool.package, flags, buildEnv, toolchain.version, sources, contents]))
+    .digest('hex')
+    .slice(0, 16)
+  return { name, tool, flags, path: cacheDir('go', name, key, name) }
+}
+
+function linkerFlags(tool: GoTool, goMod: string): readonly string[] {
+  if (tool.versionOf === undefined || tool.ldflags === undefined) return []
+  const pin = goMod.split('\n').find((line) =>
+    line
+      .trim()
+      .replace(/^require /, '')
+      .startsWith(`${tool.versionOf} v`),
+  )
+  const version = pin && /\sv\S+/.exec(pin)?.[0].trim()
+  if (!version) throw new Error(`bootstrap/local/go/${tool.module}/go.mod does not pin ${tool.versionOf}`)
+  return tool.ldflags(version)
+}
+
+async function missingOf(planned: readonly PlannedTool[]): Promise<readonly PlannedTool[]> {
+  const present = await Promise.all(
+    planned.map((tool) =>
+      access(tool.path).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  return planned.filter((_, index) => !present[index])
+}
+
+async function buildMissing(
+  missing: readonly PlannedTool[],
+  toolchain: Toolchain,
+  options: EnsureToolsOptions,
+): Promise<void> {
+  // One call a module: its programs share nearly all of their packages.
+  for (const tools of Map.groupBy(missing, (tool) => tool.tool.module).values()) {
+    await build(tools, toolchain, options)
+  }
+}
+
+async function build(
+  planned: readonly PlannedTool[],
+  toolchain: Toolchain,
+  { signal, onStep }: EnsureToolsOptions,
+): Promise<void> {
+  const [first] = planned
+  if (first === undefined) return
+  const names = planned.map((tool) => tool.name).join(', ')
+  const startedAt = performance.now()
+  let compiled = 0
+  const tell = (): void => {
+    const elapsed = formatElapsed(performance.now() - startedAt)
+    onStep?.(`building ${names}: ${compiled} packages compiled after ${elapsed}`)
+  }
+  onStep?.(`building ${names} from the Go module proxy (minutes, the first time)`)
+  const ticker = setInterval(tell, 10_000)
+  const temporary = cacheDir('go', `building-${first.tool.module}`)
+  try {
+    // Under the lock, so whatever lies here was left by a build that was killed.
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary, { recursive: true })
+    const packages = planned.map((tool) => tool.tool.package)
+    await run(toolchain.go, ['build', '-v', ...first.flags, '-o', `${temporary}/`, ...packages], {
+      cwd: join(moduleRoot, first.tool.module),
+      env: buildEnv,
+      ...(signal && { signal }),
+      onLine: (line) => {
+        if (!line.startsWith('go: ')) compiled += 1
+      },
+    })
+    for (const tool of planned) await keep(tool, temporary)
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw new Error(explainFailure(names, error), { cause: error })
+  } finally {
+    clearInterval(ticker)
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+async function keep(tool: PlannedTool, temporary: string): Promise<void> {
+  const folder = dirname(tool.path)
+  const staged = join(temporary, `${tool.name}.d`)
+  await mkdir(staged)
+  await rename(join(temporary, tool.tool.output ?? tool.name), join(staged, tool.name))
+  await mkdir(dirname(folder), { recursive: true })
+  await rename(staged, folder)
+  await deleteUnused(dirname(folder))
+}
+
+async function deleteUnused(folder: string): Promise<void> {
+  for (const entry of await readdir(folder)) {
+    const path = join(folder, entry)
+    const { mtimeMs } = await stat(path)
+    if (Date.now() - mtimeMs > unusedForMs) await rm(path, { recursive: true, force: true })
+  }
+}
+
+async function markUsed(folder: string): Promise<void> {
+  const now = new Date()
+  await utimes(folder, now, now)
+}
+
+function explainFailure(names: string, error: unknown): string {
+  if (!(error instanceof CommandFailed)) return `${names} could not be built: ${String(error)}`
+  const output = lastLines(error.stderr)
+  if (/no space left on device/i.test(output)) {
+    return `${names} could not be built: the disk is full (Go's caches need about 6 GB; see go env GOCACHE GOMODCACHE)`
+  }
+  if (/dial tcp|no such host|i\/o timeout|proxyconnect|TLS handshake|: 40[0-9] |: 50[0-9] /i.test(output)) {
+    return `${names} could not be built: a module could not be fetched (see go env GOPROXY):\n${output}`
+  }
+  return `${names} could not be built:\n${output}`
+}
