@@ -1,51 +1,60 @@
-import { open, stat } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
 
-/** The fields of an audit.k8s.io/v1 Event that a witness needs. */
+/**
+ * The fields we look at of one line of the API server's audit log (audit.k8s.io/v1 Event, level Metadata).
+ * https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/
+ */
 export interface AuditEvent {
-  readonly auditID: string
   readonly stage: 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete' | 'Panic'
   readonly verb: string
   readonly requestURI: string
-  readonly user: { readonly username: string; readonly groups?: readonly string[] }
+  readonly user: { readonly username: string; readonly extra?: Readonly<Record<string, readonly string[]>> }
   readonly impersonatedUser?: { readonly username: string }
   readonly userAgent?: string
   readonly objectRef?: {
-    readonly apiGroup?: string
-    readonly apiVersion?: string
     readonly resource?: string
     readonly subresource?: string
     readonly namespace?: string
     readonly name?: string
+    readonly apiGroup?: string
   }
-  readonly responseStatus?: { readonly code?: number; readonly reason?: string }
+  readonly responseStatus?: { readonly code?: number }
   readonly requestReceivedTimestamp: string
   readonly stageTimestamp: string
 }
 
-/** Where the log ends now, to read from later. */
-export async function endOfAuditLog(path: string): Promise<number> {
-  return (await stat(path)).size
+const writingVerbs = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
+
+/** A write that the API server took; dry runs and refusals change nothing. */
+export function isWrite({ stage, verb, requestURI, responseStatus }: AuditEvent): boolean {
+  return (
+    stage === 'ResponseComplete' &&
+    writingVerbs.has(verb) &&
+    !requestURI.includes('dryRun=All') &&
+    (responseStatus?.code ?? 500) < 300
+  )
 }
 
-/**
- * What the API server has been asked since a place in its audit log, and where to go on from. A request is in it,
- * at stage RequestReceived, before it is served; its ResponseComplete is written after the answer is sent.
- */
+/** Reads the whole log and answers the events that are wanted, in the order in which the server wrote them. */
 export async function readAuditLog(
-  path: string,
-  fromByte = 0,
-): Promise<{ readonly events: readonly AuditEvent[]; readonly endByte: number }> {
-  const file = await open(path, 'r')
+  file: string,
+  isWanted: (event: AuditEvent) => boolean,
+): Promise<readonly AuditEvent[]> {
+  const found: AuditEvent[] = []
+  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    const event = parseLine(line)
+    if (event !== undefined && isWanted(event)) found.push(event)
+  }
+  return found
+}
+
+/** The last line may be half written: the server appends while we read. */
+function parseLine(line: string): AuditEvent | undefined {
+  if (!line.endsWith('}')) return undefined
   try {
-    const { size } = await file.stat()
-    const buffer = Buffer.alloc(Math.max(0, size - fromByte))
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, fromByte)
-    // A line may be half written yet; it is left for the next call.
-    const end = buffer.subarray(0, bytesRead).lastIndexOf('\n') + 1
-    const lines = buffer.subarray(0, end).toString('utf8').split('\n')
-    const events = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as AuditEvent)
-    return { events, endByte: fromByte + end }
-  } finally {
-    await file.close()
+    return JSON.parse(line) as AuditEvent
+  } catch {
+    return undefined
   }
 }
