@@ -10,6 +10,11 @@ export const apiVersion = `${group}/${version}` as const
 export const kind = 'Delivery'
 export const plural = 'deliveries'
 
+/** A release holds 200 objects at most, and beside them stand those of the release before until they are pruned. */
+export const maxInventory = 400
+export const maxHistory = 20
+export const maxDrifted = 20
+
 const closed = { additionalProperties: false } as const
 
 /** What CRD validation adds to JSON Schema (apiextensions.k8s.io/v1, CEL rules). */
@@ -139,14 +144,30 @@ export const HighWaterSchema = Type.Object(
 export const RolloutStatusSchema = Type.Object(
   {
     revision: RevisionSchema,
-    phase: Type.Union([Type.Literal('Applying'), Type.Literal('Waiting'), Type.Literal('Pruning')]),
+    phase: Type.Union(
+      [Type.Literal('Applying'), Type.Literal('Waiting'), Type.Literal('Pruning'), Type.Literal('Failed')],
+      {
+        description:
+          'Applying: objects are being written. Waiting: for them to be healthy. Pruning: what the release no longer ' +
+          'holds is deleted. Failed: nothing more is done until a newer release or a pin.',
+      },
+    ),
     startedAt: Time,
-    deadline: Type.Optional(Time),
+    deadline: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description:
+          'When the wait ends; absent while objects are written and while paused, for it starts afresh then.',
+      }),
+    ),
     attempt: Type.Integer({ minimum: 1 }),
-    /** How many undecided rollouts in a row were superseded before this one. */
-    superseded: Type.Optional(Type.Integer({ minimum: 0 })),
-    /** `transitions` of the lease under which the plan was written, so that a stale plan can't begin. */
-    leaseEpoch: Type.Optional(Type.Integer({ minimum: 0 })),
+    superseded: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Undecided rollouts in a row that were superseded before this one.' }),
+    ),
+    leaseEpoch: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Transitions of the lease under which this was written.' }),
+    ),
+    reason: Type.Optional(Type.String({ maxLength: 64, description: 'Why it failed.' })),
     message: Type.Optional(Type.String({ maxLength: 4096 })),
   },
   closed,
@@ -158,8 +179,37 @@ export const InventoryEntrySchema = Type.Object(
     kind: Type.String({ maxLength: 63 }),
     name: Type.String({ maxLength: 253 }),
     uid: Type.Optional(Type.String({ maxLength: 64 })),
-    /** SHA-256 over the fields that we own, as the server returned them after the last apply. */
-    hash: Type.Optional(Type.String({ maxLength: 64 })),
+    hash: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: 'Over the fields that we own, as the server returned them; absent until the object was written.',
+      }),
+    ),
+    stale: Type.Optional(
+      Type.Boolean({ description: 'Of an older release: deleted once the newest is ready, if spec.prune says so.' }),
+    ),
+  },
+  closed,
+)
+
+export const DriftEntrySchema = Type.Object(
+  {
+    kind: Type.String({ maxLength: 63 }),
+    name: Type.String({ maxLength: 253 }),
+    since: Time,
+  },
+  closed,
+)
+
+/** What `kubectl get deliveries` shows. */
+export const SummarySchema = Type.Object(
+  {
+    running: Type.Optional(
+      Type.String({ maxLength: 128, description: 'Tag of the release that runs, SHAs cut short.' }),
+    ),
+    pending: Type.Optional(Type.String({ maxLength: 128, description: 'Tag of what comes next.' })),
+    state: Type.String({ maxLength: 64 }),
+    held: Type.Optional(Type.String({ maxLength: 256, description: 'Why what is pending does not run yet.' })),
   },
   closed,
 )
@@ -198,13 +248,29 @@ export const DeliveryStatusSchema = Type.Object(
         'x-kubernetes-list-map-keys': ['type'],
       }),
     ),
+    summary: Type.Optional(SummarySchema),
     current: Type.Optional(RevisionSchema),
     candidate: Type.Optional(RevisionSchema),
     previous: Type.Optional(RevisionSchema),
     highWater: Type.Optional(HighWaterSchema),
     rollout: Type.Optional(RolloutStatusSchema),
-    history: Type.Optional(Type.Array(HistoryEntrySchema, { maxItems: 20, 'x-kubernetes-list-type': 'atomic' })),
-    inventory: Type.Optional(Type.Array(InventoryEntrySchema, { maxItems: 200, 'x-kubernetes-list-type': 'atomic' })),
+    history: Type.Optional(
+      Type.Array(HistoryEntrySchema, { maxItems: maxHistory, 'x-kubernetes-list-type': 'atomic' }),
+    ),
+    inventory: Type.Optional(
+      Type.Array(InventoryEntrySchema, {
+        description: 'What we wrote: of the release that runs and, until it is pruned, of the one before.',
+        maxItems: maxInventory,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
+    drifted: Type.Optional(
+      Type.Array(DriftEntrySchema, {
+        description: 'Objects that another hand changed and that are not taken back: drift is reported, or paused.',
+        maxItems: maxDrifted,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
     lastHandledReconcileRequest: Type.Optional(Type.String({ maxLength: 253 })),
   },
   closed,
@@ -216,6 +282,8 @@ export type Revision = Static<typeof RevisionSchema>
 export type HighWater = Static<typeof HighWaterSchema>
 export type RolloutStatus = Static<typeof RolloutStatusSchema>
 export type InventoryEntry = Static<typeof InventoryEntrySchema>
+export type DriftEntry = Static<typeof DriftEntrySchema>
+export type Summary = Static<typeof SummarySchema>
 export type HistoryEntry = Static<typeof HistoryEntrySchema>
 export type Condition = Static<typeof ConditionSchema>
 
