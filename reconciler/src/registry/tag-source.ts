@@ -1,40 +1,13 @@
+import type { ScanGoal, Tag, TagHead, TagScan } from '../core/tag-scan.ts'
+
 /** What the reconciler asks of a registry; the adapter for Azure Container Registry is acr.ts. */
 
-/** A tag as the registry describes it. Times are epoch milliseconds by the registry's clock. */
-export interface Tag {
-  readonly name: string
-  /** What the tag names now: the digest of an image manifest or of an image index. */
-  readonly digest: string
-  /** When the tag was made: the `pushedAt` of a release. */
-  readonly createdAtMs: number
-  /** When the tag was last moved or its attributes changed; says only that something changed. */
-  readonly updatedAtMs: number
-}
+export type { Tag, TagHead, TagScan }
 
-/** The newest tag by update time, as a poll saw it: an unchanged head ends the next poll after one request. */
-export interface TagHead {
-  readonly name: string
-  readonly digest: string
-  readonly updatedAtMs: number
-}
-
-export interface ScanRequest {
+export interface ScanRequest extends ScanGoal {
   /** Registry host and repository, as in `spec.image.repository`. */
   readonly repository: string
-  /** Whether a tag counts as a release. */
-  readonly matches: (tag: string) => boolean
-  /** What the last complete poll saw first. */
-  readonly head?: TagHead
-  /** Where no head is known (after a restart): highWater's update time; pages are followed until an older tag. */
-  readonly knownSinceMs?: number
 }
-
-export type TagScan =
-  | { readonly kind: 'unchanged'; readonly head: TagHead }
-  /** All matching tags whose update time is not older than what was known, newest first by update time. */
-  | { readonly kind: 'changed'; readonly head: TagHead; readonly tags: readonly Tag[] }
-  | { readonly kind: 'empty' }
-  | { readonly kind: 'tooMany'; readonly atLeast: number }
 
 /** What one read of an image's manifest tells; cached by digest, for a digest never changes its content. */
 export interface ImageFacts {
@@ -46,9 +19,12 @@ export interface ImageFacts {
   readonly revision?: string
 }
 
-/** A bundle's descriptor among the referrers of an image. */
+/** A bundle among the referrers of an image. */
 export interface BundleReference {
   readonly digest: string
+  /** The digest of the image, or index, that it is attached to. */
+  readonly subject: string
+  /** `org.opencontainers.image.revision` of the bundle. */
   readonly revision?: string
 }
 
@@ -70,5 +46,6 @@ export interface TagSource {
   image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts>
   /** The bundles attached to an image, whatever their revision. */
   bundles(repository: string, digest: string, signal: AbortSignal): Promise<readonly BundleReference[]>
-  bundle(repository: string, digest: string, signal: AbortSignal): Promise<BundleContent>
+  /** Refuses (`BundleInvalid`) one whose own manifest does not name that subject and revision. */
+  bundle(repository: string, reference: BundleReference, signal: AbortSignal): Promise<BundleContent>
 }
