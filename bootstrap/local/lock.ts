@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { createInterface } from 'node:readline'
 
 export interface LockOptions {
   readonly signal?: AbortSignal
@@ -9,47 +8,47 @@ export interface LockOptions {
   readonly onWait?: () => void
 }
 
+/** Held until its file is closed by us, and by every child that was given the descriptor. */
+export interface HeldLock {
+  readonly fd: number
+}
+
 /**
  * Runs `work` while holding an exclusive lock on a file, shared with every process of this machine.
  *
- * The lock is the kernel's (flock) and belongs to a child that lives as long as our end of its stdin is open, so a
- * process that is killed releases it at once: there is no stale lock to detect. The child is in a session of its own,
- * or Ctrl-C would take it, and the lock, before our own cleaning up has ended.
+ * The lock is the kernel's, flock(2), and belongs to the open file: flock(1) takes it on the descriptor that it
+ * shares with us. So a killed process lets it go at once, and there is no stale lock to detect; yet where the
+ * descriptor was handed to a child that must not be overtaken, it lasts until that child has ended too.
  */
-export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  options: LockOptions,
+  work: (lock: HeldLock) => Promise<T>,
+): Promise<T> {
   options.signal?.throwIfAborted()
   await mkdir(dirname(path), { recursive: true })
-  const holder = spawn('flock', ['--exclusive', path, 'sh', '-c', 'echo held && exec cat >/dev/null'], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const ended = new Promise<void>((resolve) => {
-    holder.once('close', () => resolve())
-  })
+  const file = await open(path, 'a', 0o600)
   const waitNotice = options.onWait && setTimeout(options.onWait, 300)
-  const release = (): void => void holder.stdin.end()
-  const abort = (): void => void holder.kill()
-  options.signal?.addEventListener('abort', abort, { once: true })
   try {
-    await held(holder)
-    options.signal?.removeEventListener('abort', abort)
+    await lockDescriptor(file.fd, options.signal)
     clearTimeout(waitNotice)
-    return await work()
-  } catch (error) {
-    options.signal?.throwIfAborted()
-    throw error
+    return await work({ fd: file.fd })
   } finally {
     clearTimeout(waitNotice)
-    options.signal?.removeEventListener('abort', abort)
-    release()
-    await ended
+    await file.close()
   }
 }
 
-function held(holder: ReturnType<typeof spawn>): Promise<void> {
+function lockDescriptor(fd: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    holder.once('error', (error) => reject(new Error(`flock (util-linux) could not be run: ${error.message}`)))
-    holder.once('close', (code) => reject(new Error(`flock ended with ${code} before it held the lock`)))
-    if (holder.stdout) createInterface(holder.stdout).once('line', () => resolve())
+    const flock = spawn('flock', ['--exclusive', '3'], { stdio: ['ignore', 'ignore', 'inherit', fd] })
+    const abort = (): void => void flock.kill()
+    signal?.addEventListener('abort', abort, { once: true })
+    flock.once('error', (error) => reject(new Error(`flock (util-linux) could not be run: ${error.message}`)))
+    flock.once('close', (code) => {
+      signal?.removeEventListener('abort', abort)
+      if (code === 0) resolve()
+      else reject(signal?.aborted ? signal.reason : new Error(`flock ended with ${code}`))
+    })
   })
 }

@@ -37,6 +37,14 @@ const tools = {
   'kube-scheduler': { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kube-scheduler' },
   kubelet: { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kubelet' },
   'kube-proxy': { ...kubernetes, package: 'k8s.io/kubernetes/cmd/kube-proxy' },
+  coredns: { module: 'coredns', package: '.' },
+  distribution: {
+    module: 'distribution',
+    package: '.',
+    versionOf: 'github.com/distribution/distribution/v3',
+    ldflags: (version) => [`-X github.com/distribution/distribution/v3/version.version=${version}`],
+  },
+  pause: { module: 'pause', package: '.' },
 } as const satisfies Record<string, GoTool>
 
 export type ToolName = keyof typeof tools
@@ -99,6 +107,9 @@ const buildEnv = {
   GOWORK: 'off',
   GO111MODULE: 'on',
 }
+
+/** A build that was started by a command that is killed ends with it. */
+const boundToUs = ['--pdeathsig', 'SIGTERM', '--']
 
 async function findToolchain(signal: AbortSignal | undefined): Promise<Toolchain> {
   // The second place is where go.dev's archive goes; sudo often drops it from PATH.
@@ -204,14 +215,18 @@ async function build(
     await rm(temporary, { recursive: true, force: true })
     await mkdir(temporary, { recursive: true })
     const packages = planned.map((tool) => tool.tool.package)
-    await run(toolchain.go, ['build', '-v', ...first.flags, '-o', `${temporary}/`, ...packages], {
-      cwd: join(moduleRoot, first.tool.module),
-      env: buildEnv,
-      ...(signal && { signal }),
-      onLine: (line) => {
-        if (!line.startsWith('go: ')) compiled += 1
+    await run(
+      'setpriv',
+      [...boundToUs, toolchain.go, 'build', '-v', ...first.flags, '-o', `${temporary}/`, ...packages],
+      {
+        cwd: join(moduleRoot, first.tool.module),
+        env: buildEnv,
+        ...(signal && { signal }),
+        onLine: (line) => {
+          if (!line.startsWith('go: ')) compiled += 1
+        },
       },
-    })
+    )
     for (const tool of planned) await keep(tool, temporary)
   } catch (error) {
     signal?.throwIfAborted()

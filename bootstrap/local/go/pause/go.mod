@@ -1,0 +1,3 @@
+module windlass.dev/bootstrap/local/pause
+
+go 1.26.0
