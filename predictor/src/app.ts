@@ -1,0 +1,75 @@
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+import { clientErrorHandler } from './client-error.ts'
+import type { Config } from './config.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import { catalogue } from './model/catalogue.ts'
+import { createMarket } from './model/market.ts'
+import { bodiesPlugin } from './plugins/bodies.ts'
+import { errorsPlugin, sendError, translate } from './plugins/errors.ts'
+import { metricsPlugin } from './plugins/metrics.ts'
+import { openApiPlugin } from './plugins/openapi.ts'
+import { overloadPlugin } from './plugins/overload.ts'
+import { healthRoutes } from './routes/health.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { predictRoutes } from './routes/predict.ts'
+import { quoteRoutes } from './routes/quote.ts'
+import { versionRoutes } from './routes/version.ts'
+
+export interface AppOptions {
+  readonly config: Config
+  readonly lifecycle: Lifecycle
+  readonly registry: Registry
+  readonly logger: FastifyBaseLogger
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** What a client may send, and how long it may take: far above anything that is of use here. */
+const limits = {
+  bodyLimit: 16 * 1024,
+  requestTimeout: 10_000,
+  http: { maxHeaderSize: 8 * 1024, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+} as const
+
+/** The whole service but the process around it. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { config, lifecycle, registry, logger, now } = options
+  const app = Fastify({
+    ...limits,
+    loggerInstance: logger,
+    // A logger of its own for each request costs more than the request; what is logged names the request instead.
+    childLoggerFactory: (parent) => parent,
+    logController: new LogController({ disableRequestLogging: true }),
+    clientErrorHandler,
+    frameworkErrors: (error, _request, reply) => void sendError(reply, translate(error)),
+    // Answers on connections that outlive the listening socket are still worth giving; see server.ts.
+    return503OnClosing: false,
+  })
+
+  app.addHook('onSend', (_request, reply, payload, next) => {
+    if (lifecycle.isDraining) reply.header('connection', 'close')
+    next(null, payload)
+  })
+  app.addHook('onResponse', (request, reply, next) => {
+    const { method, routeOptions } = request
+    const { statusCode: status, elapsedTime: durationMs } = reply
+    request.log.debug({ reqId: request.id, method, route: routeOptions.url, status, durationMs }, 'request answered')
+    next()
+  })
+
+  await app.register(errorsPlugin)
+  await app.register(metricsPlugin, { registry })
+  await app.register(bodiesPlugin)
+  await app.register(openApiPlugin, { revision: config.revision })
+
+  await app.register(healthRoutes, { lifecycle })
+  await app.register(versionRoutes, { revision: config.revision })
+  await app.register(metricsRoutes, { registry })
+  await app.register(async (prices) => {
+    await prices.register(overloadPlugin, { maxEventLoopDelayMs: config.maxEventLoopDelayMs })
+    await prices.register(quoteRoutes, { catalogue, now })
+    await prices.register(predictRoutes, { market: createMarket(config.seed, catalogue), now })
+  })
+  return app
+}

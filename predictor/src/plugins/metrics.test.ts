@@ -1,0 +1,38 @@
+import { Registry } from 'prom-client'
+import t from 'tap'
+import { openApp } from '../testing.ts'
+
+t.test('answers are counted and timed by route pattern, method and status', async (t) => {
+  const registry = new Registry()
+  const app = await openApp(t, { registry })
+  await app.inject('/quote?symbol=BTC')
+  await app.inject('/quote?symbol=ETH')
+  await app.inject('/quote?symbol=DOGE')
+  await app.inject({ method: 'POST', url: '/predict?symbol=BTC' })
+
+  const answer = await app.inject('/metrics')
+  t.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/)
+  t.match(answer.payload, 'http_requests_total{method="GET",route="/quote",status="200"} 2\n')
+  t.match(answer.payload, 'http_requests_total{method="GET",route="/quote",status="400"} 1\n')
+  t.match(answer.payload, 'http_requests_total{method="POST",route="/predict",status="200"} 1\n')
+  t.match(answer.payload, 'http_request_duration_seconds_count{method="GET",route="/quote",status="200"} 2\n')
+  t.match(
+    answer.payload,
+    'http_request_duration_seconds_bucket{le="+Inf",method="POST",route="/predict",status="200"} 1\n',
+  )
+})
+
+t.test('no client can make the set of labels grow', async (t) => {
+  const registry = new Registry()
+  const app = await openApp(t, { registry })
+  for (const url of ['/one', '/two?x=1', '/docs/static/three.js', '/%zz', '/quote/four']) await app.inject(url)
+  for (const symbol of ['A', 'B', 'C']) await app.inject(`/quote?symbol=${symbol}`)
+  for (const method of ['PROPFIND', 'MKCOL'] as const) await app.inject({ method, url: '/quote' })
+
+  const { values } = await registry.getMetricsAsJSON().then(([requests]) => requests ?? { values: [] })
+  t.same(values.map(({ labels: { method, route, status } }) => `${method} ${route} ${status}`).sort(), [
+    'GET /quote 400',
+    'GET unmatched 404',
+    'other unmatched 405',
+  ])
+})
