@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '../core/errors.ts'
 import { fullBudget, pauseUntil, spend, type BudgetLimits, type RequestBudget } from '../core/request-budget.ts'
+import { abortable } from './abortable.ts'
 
 export interface GateOptions {
   readonly registry: string
@@ -179,17 +180,5 @@ class Lane {
 
   pauseUntil(untilMs: number): void {
     this.#budget = pauseUntil(this.#budget, this.#limits, untilMs)
-  }
-}
-
-async function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(signal.reason as Error)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

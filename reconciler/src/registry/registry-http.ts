@@ -1,0 +1,85 @@
+import type { Dispatcher } from 'undici'
+import { AppError } from '../core/errors.ts'
+import { exchange, type Answer, type BoundedRequest } from './bounded-http.ts'
+import type { RequestClass, RequestGate } from './request-gate.ts'
+import { parseRetryAfter } from './retry-after.ts'
+
+export interface RegistryHttpOptions {
+  /** Host, with its port where it has one: the only one that may see a credential. */
+  readonly registry: string
+  readonly gate: RequestGate
+  readonly dispatcher: Dispatcher
+  readonly timeoutMs: number
+  /** Told of every answer, for metrics. */
+  readonly onAnswer?: (answer: AnswerRecord) => void
+}
+
+export interface AnswerRecord {
+  readonly registry: string
+  readonly status: number
+  readonly bytes: number
+}
+
+export interface RegistryRequest extends Omit<BoundedRequest, 'timeoutMs'> {
+  readonly requestClass: RequestClass
+  /** Where the registry sent the reader of a blob: another host, without a credential, outside of the budget. */
+  readonly isBlobRedirect?: boolean
+}
+
+const waitWithoutHeaderMs = 5_000
+
+/**
+ * Every request of ours to one registry. Here and nowhere else is decided where a credential may go (invariant 11): to
+ * the registry's own host over TLS. What a registry names in a redirect, a Link or a challenge is only ever followed
+ * for a blob, and then without the credential.
+ */
+export class RegistryHttp {
+  readonly #options: RegistryHttpOptions
+
+  constructor(options: RegistryHttpOptions) {
+    this.#options = options
+  }
+
+  get registry(): string {
+    return this.#options.registry
+  }
+
+  async send(request: RegistryRequest): Promise<Answer> {
+    const { registry, gate } = this.#options
+    this.#refuseOtherPlaces(request)
+    if (request.url.host !== registry) return this.#exchange(request)
+
+    const leave = await gate.enter(request.requestClass, request.signal)
+    try {
+      const answer = await this.#exchange(request)
+      const waitMs = parseRetryAfter(answer.headers, Date.now()) ?? (answer.status === 429 ? waitWithoutHeaderMs : 0)
+      if (answer.status >= 400 && waitMs > 0) gate.pause(waitMs)
+      return answer
+    } finally {
+      leave()
+    }
+  }
+
+  #refuseOtherPlaces({ url, method, headers, isBlobRedirect = false }: RegistryRequest): void {
+    const { registry } = this.#options
+    const problem = (what: string) =>
+      new AppError({
+        kind: 'retryable',
+        reason: 'RegistryInvalidAnswer',
+        message: `${registry} sent us to ${url.origin} ${what}; the request was not made`,
+      })
+    if (url.protocol !== 'https:') throw problem('without TLS')
+    if (url.username !== '' || url.password !== '') throw problem('with a user in the address')
+    if (url.host === registry) return
+    if (!isBlobRedirect || method !== 'GET') throw problem('for something other than a blob')
+    if (Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'))
+      throw problem('with our credential')
+  }
+
+  async #exchange(request: RegistryRequest): Promise<Answer> {
+    const { registry, dispatcher, timeoutMs, onAnswer } = this.#options
+    const answer = await exchange(dispatcher, { ...request, timeoutMs })
+    onAnswer?.({ registry, status: answer.status, bytes: answer.body.byteLength })
+    return answer
+  }
+}
