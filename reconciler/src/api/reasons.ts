@@ -38,14 +38,22 @@ export const reasons = {
   RolloutFailed: 'A workload of the release reports that it failed.',
   Superseded: 'A newer release came while this one was being rolled out.',
   ApiUnavailable: 'The API server could not be reached or answered with an error.',
+  ApiForbidden: 'The API server refused the reconciler itself: its own credentials or rights are not in order.',
   ApiConflict: 'Another write came first; what was read is read again.',
   LeaseLost: 'This replica is no longer the leader.',
   ShuttingDown: 'The process is ending.',
   DriftCorrected: 'A field of ours that another hand changed was taken back.',
   DriftDetected: 'A field of ours was changed by another hand, and drift is only reported.',
   Applied: 'All objects of the release were written.',
+  Deleting: 'The Delivery is being deleted; what it delivered is left as it is.',
   Paused: 'An operator paused this Delivery; the message says who, why and until when.',
+  NotPaused: 'No annotation pauses this Delivery.',
   InternalError: 'A bug: something escaped that no adapter translated.',
 } as const satisfies Record<string, string>
 
 export type Reason = keyof typeof reasons
+
+/** Whether a text, as status may hold it, is a reason of this version. */
+export function isReason(text: string | undefined): text is Reason {
+  return text !== undefined && Object.hasOwn(reasons, text)
+}
