@@ -115,10 +115,11 @@ const Time = Type.String({ format: 'date-time' })
 /** One release: an image and its manifests. */
 export const RevisionSchema = Type.Object(
   {
+    repository: Type.String({ description: 'Registry host and repository.', maxLength: 512 }),
     tag: Type.String({ maxLength: 128 }),
-    digest: Type.String({ description: 'Of the image or its index, as the tag names it.', maxLength: 128 }),
+    digest: Type.String({ description: 'Of the image or its index, as the tag names it.', maxLength: 135 }),
     bundleDigest: Type.Optional(
-      Type.String({ description: 'Of the attached manifest, or of the ConfigMap content.', maxLength: 128 }),
+      Type.String({ description: 'Of the attached manifest, or of the ConfigMap content.', maxLength: 135 }),
     ),
     sequence: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
     pushedAt: Time,
@@ -133,7 +134,7 @@ export const RevisionSchema = Type.Object(
 export const HighWaterSchema = Type.Object(
   {
     tag: Type.String({ maxLength: 128 }),
-    digest: Type.String({ maxLength: 128 }),
+    digest: Type.String({ maxLength: 135 }),
     sequence: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
     pushedAt: Time,
     updatedAt: Type.Optional(Time),
@@ -217,7 +218,7 @@ export const SummarySchema = Type.Object(
 export const HistoryEntrySchema = Type.Object(
   {
     tag: Type.String({ maxLength: 128 }),
-    digest: Type.String({ maxLength: 128 }),
+    digest: Type.String({ maxLength: 135 }),
     outcome: Type.Union([Type.Literal('Ready'), Type.Literal('Failed'), Type.Literal('Superseded')]),
     reason: Type.Optional(Type.String({ maxLength: 64 })),
     pushedAt: Type.Optional(Time),

@@ -1,0 +1,86 @@
+import type { Delivery, DeliverySpec } from '../api/delivery.ts'
+import { operatorAnnotations } from '../api/annotations.ts'
+import type { Reason } from '../api/reasons.ts'
+import { parseDuration } from './duration.ts'
+import { parseRepository, type Repository } from './image-reference.ts'
+import type { Pause } from './pause.ts'
+import { compileTagPattern } from './tag-pattern.ts'
+
+/** What the Delivery asks, parsed once. */
+export interface Desired {
+  readonly namespace: string
+  readonly name: string
+  readonly generation: number
+  readonly isDeleting: boolean
+  readonly pause: Pause
+  /** A tag or digest. */
+  readonly pin?: string
+  /** The value of the one-shot annotation; new where status does not hold it. */
+  readonly reconcileRequest?: string
+  readonly work: Work | Invalid
+}
+
+export interface Work {
+  readonly kind: 'work'
+  readonly repository: Repository
+  readonly isRelease: (tag: string) => boolean
+  readonly timeoutMs: number
+  readonly spec: DeliverySpec
+}
+
+export interface Invalid {
+  readonly kind: 'invalid'
+  readonly reason: Extract<Reason, 'SpecInvalid' | 'SelfManaged'>
+  readonly message: string
+}
+
+export interface DesiredOptions {
+  readonly pause: Pause
+  /** The reconciler's own namespace: nothing in it is delivered. */
+  readonly ownNamespace: string
+  /** What is wrong with a schedule or its time zone; undefined where nothing is. */
+  readonly scheduleProblem: (schedule: string, timeZone: string) => string | undefined
+}
+
+export function readDesired(delivery: Delivery, options: DesiredOptions): Desired {
+  const { metadata } = delivery
+  const { [operatorAnnotations.pin]: pin, [operatorAnnotations.reconcileRequestedAt]: reconcileRequest } =
+    metadata.annotations ?? {}
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    generation: metadata.generation,
+    isDeleting: metadata.deletionTimestamp !== undefined,
+    pause: options.pause,
+    // An empty annotation is one that somebody is about to fill in; it names no release.
+    ...(pin !== undefined && pin.trim() !== '' && { pin: pin.trim() }),
+    ...(reconcileRequest !== undefined && { reconcileRequest: reconcileRequest.slice(0, 253) }),
+    work: readWork(delivery, options),
+  }
+}
+
+/** The schema lets through what only its reader can judge: expressions, cron, time zones. */
+function readWork({ metadata, spec }: Delivery, { ownNamespace, scheduleProblem }: DesiredOptions): Work | Invalid {
+  if (metadata.namespace === ownNamespace) {
+    return {
+      kind: 'invalid',
+      reason: 'SelfManaged',
+      message: `a Delivery in the reconciler's own namespace ${ownNamespace} would manage the reconciler; upgrade it by its manifests or chart`,
+    }
+  }
+  const repository = parseRepository(spec.image.repository)
+  if (repository.kind === 'invalid') return invalid('spec.image.repository', repository.problem)
+  const pattern = compileTagPattern(spec.image.tags)
+  if (pattern.kind === 'invalid') return invalid('spec.image.tags', pattern.problem)
+  const problem = scheduleProblem(spec.poll.schedule, spec.poll.timeZone)
+  if (problem !== undefined) return invalid('spec.poll', problem)
+  const timeoutMs = parseDuration(spec.rollout.timeout)
+  if (timeoutMs === undefined || timeoutMs === 0) {
+    return invalid('spec.rollout.timeout', `"${spec.rollout.timeout}" is not a duration above zero`)
+  }
+  return { kind: 'work', repository: repository.value, isRelease: pattern.matches, timeoutMs, spec }
+}
+
+function invalid(field: string, problem: string): Invalid {
+  return { kind: 'invalid', reason: 'SpecInvalid', message: `${field}: ${problem}` }
+}

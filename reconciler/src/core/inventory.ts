@@ -1,0 +1,50 @@
+import type { InventoryEntry } from '../api/delivery.ts'
+import type { ObjectReference } from '../api/object.ts'
+
+/** What a release holds, against what stands in status: what is not of it any more is stale, and pruned once it runs. */
+export function mergeInventory(
+  before: readonly InventoryEntry[],
+  release: readonly InventoryEntry[],
+): InventoryEntry[] {
+  const held = new Set(release.map(entryKey))
+  const known = new Map(before.map((entry) => [entryKey(entry), entry]))
+  const left = before.filter((entry) => !held.has(entryKey(entry)))
+  return [
+    ...release.map((entry) => ({ ...withoutStale(known.get(entryKey(entry)) ?? entry), ...entry })),
+    ...left.map((entry) => ({ ...entry, stale: true })),
+  ]
+}
+
+/** Of the newest release. */
+export function currentEntries(inventory: readonly InventoryEntry[]): InventoryEntry[] {
+  return inventory.filter(({ stale }) => stale !== true)
+}
+
+/** Of an older release. */
+export function staleEntries(inventory: readonly InventoryEntry[]): InventoryEntry[] {
+  return inventory.filter((entry) => entry.stale === true)
+}
+
+/** Puts what was learnt of some entries in their place; the others stay. */
+export function updateEntries(
+  inventory: readonly InventoryEntry[],
+  entries: readonly InventoryEntry[],
+): InventoryEntry[] {
+  const learnt = new Map(entries.map((entry) => [entryKey(entry), entry]))
+  return inventory.map((entry) => learnt.get(entryKey(entry)) ?? entry)
+}
+
+export function referenceOf(entry: InventoryEntry, namespace: string): ObjectReference {
+  return { apiVersion: entry.apiVersion, kind: entry.kind, namespace, name: entry.name }
+}
+
+/** The same for every version of a group, for those are views of one object. */
+export function entryKey({ apiVersion, kind, name }: Pick<InventoryEntry, 'apiVersion' | 'kind' | 'name'>): string {
+  const slash = apiVersion.indexOf('/')
+  return `${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}/${name}`
+}
+
+function withoutStale(entry: InventoryEntry): InventoryEntry {
+  const { stale: _, ...rest } = entry
+  return rest
+}

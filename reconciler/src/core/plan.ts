@@ -1,0 +1,62 @@
+import type { Reason } from '../api/reasons.ts'
+import type { DriftedObject } from './observed.ts'
+import type { SeenImage } from './releases.ts'
+
+/** What is to be done now, and why in words for a person; `act` does it, and status says it. */
+export type Plan = {
+  readonly reason: Reason
+  readonly message: string
+  /** What a person should know beside the plan: each is told once, as a Warning. */
+  readonly notices: readonly Notice[]
+} & (
+  | { readonly kind: 'leave' }
+  /** Nothing to write but status. */
+  | Rest
+  /** Prepare a release and begin its rollout. */
+  | {
+      readonly kind: 'start'
+      readonly target: Target
+      /** Undecided rollouts in a row that this supersedes. */
+      readonly superseded: number
+    }
+  /** Write all objects of the rollout in status, from the beginning. */
+  | { readonly kind: 'apply' }
+  /** The rollout in status goes on; where it has no deadline it is given one. */
+  | { readonly kind: 'await' }
+  /** All objects of the rollout are healthy. */
+  | { readonly kind: 'finish' }
+  /** The rollout ends without success. */
+  | { readonly kind: 'fail' }
+  /** Delete what the release no longer holds. */
+  | { readonly kind: 'prune' }
+  /** Take back the fields that another hand changed. */
+  | { readonly kind: 'correct'; readonly objects: readonly DriftedObject[] }
+)
+
+export interface Rest {
+  readonly kind: 'rest'
+  readonly stance: Stance
+  /** When the world may look different without an event. */
+  readonly untilMs?: number
+  /** What comes next, once nothing holds it. */
+  readonly pending?: SeenImage
+  /** A pause forbids every write: a rollout's deadline stops with it. */
+  readonly isFrozen?: boolean
+}
+
+/** How it stands with a Delivery; conditions.ts turns it into conditions. `unknown` leaves them as they are. */
+export type Stance = 'ready' | 'progressing' | 'waiting' | 'stalled' | 'unknown'
+
+export interface Notice {
+  readonly reason: Reason
+  readonly message: string
+}
+
+/** What to roll out: the newest image, or what an operator pinned. */
+export type Target =
+  { readonly kind: 'image'; readonly image: SeenImage } | { readonly kind: 'pin'; readonly pin: string }
+
+/** The same text for the same release, by which a refusal is known again. */
+export function targetKey(target: Target): string {
+  return target.kind === 'pin' ? `pin:${target.pin}` : `${target.image.tag}@${target.image.digest}`
+}

@@ -1,0 +1,68 @@
+import type { DeliveryStatus, HighWater, Revision, RolloutStatus } from '../api/delivery.ts'
+import { formatTime, parseTime } from '../api/time.ts'
+import type { KnownReleases, TaggedImage } from './release-order.ts'
+
+/** An image of the registry as the polls since the last release saw it. */
+export interface SeenImage extends TaggedImage {
+  readonly updatedAtMs: number
+  /** By our own clock. */
+  readonly seenAtMs: number
+}
+
+/** What status remembers of releases, in the words of release-order. */
+export function knownReleases(status: DeliveryStatus): KnownReleases {
+  const { highWater, candidate, current, previous, rollout, history = [] } = status
+  // The latest word on a tag comes last, for a pin may have taken it where it was moved to.
+  const remembered = [...history, candidate, previous, current, rollout?.revision, highWater]
+  const digests = new Map(remembered.flatMap((seen) => (seen === undefined ? [] : [[seen.tag, seen.digest] as const])))
+  return { digests, ...(highWater !== undefined && { highWater: toTaggedImage(highWater) }) }
+}
+
+/** From when on tags matter after a restart; compared by update time, for that is how the registry orders them. */
+export function knownSinceMs({ highWater }: DeliveryStatus): number | undefined {
+  return highWater === undefined ? undefined : parseTime(highWater.updatedAt ?? highWater.pushedAt)
+}
+
+/** What stands in the cluster, as far as we wrote it: the release that is rolled out or was, else the one that runs. */
+export function appliedRevision({ rollout, current }: DeliveryStatus): Revision | undefined {
+  return rollout?.revision ?? current
+}
+
+/** Whether a rollout is under way whose end is open. */
+export function isUndecided(rollout: RolloutStatus | undefined): rollout is RolloutStatus {
+  return rollout?.phase === 'Applying' || rollout?.phase === 'Waiting'
+}
+
+export function isSameRelease(a: Pick<Revision, 'tag' | 'digest'>, b: Pick<Revision, 'tag' | 'digest'>): boolean {
+  return a.tag === b.tag && a.digest === b.digest
+}
+
+export function toRevision(image: SeenImage, repository: string): Revision {
+  return {
+    repository,
+    tag: image.tag,
+    digest: image.digest,
+    ...(image.sequence !== undefined && { sequence: image.sequence }),
+    pushedAt: formatTime(image.pushedAtMs),
+    seenAt: formatTime(image.seenAtMs),
+  }
+}
+
+export function toHighWater(image: SeenImage): HighWater {
+  return {
+    tag: image.tag,
+    digest: image.digest,
+    ...(image.sequence !== undefined && { sequence: image.sequence }),
+    pushedAt: formatTime(image.pushedAtMs),
+    updatedAt: formatTime(image.updatedAtMs),
+  }
+}
+
+/** Commits are known by their first digits; other tags are shown whole. */
+export function shortTag(tag: string): string {
+  return /^[0-9a-f]{40}$/.test(tag) ? tag.slice(0, 7) : tag
+}
+
+function toTaggedImage({ tag, digest, sequence, pushedAt }: HighWater): TaggedImage {
+  return { tag, digest, ...(sequence !== undefined && { sequence }), pushedAtMs: parseTime(pushedAt) ?? 0 }
+}

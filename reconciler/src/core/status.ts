@@ -1,0 +1,79 @@
+import { maxDrifted, type DeliveryStatus, type DriftEntry, type Revision, type Summary } from '../api/delivery.ts'
+import { formatTime } from '../api/time.ts'
+import { nextConditions, type Standing } from './conditions.ts'
+import type { Desired } from './desired.ts'
+import type { DriftedObject } from './observed.ts'
+import { isSameRelease, shortTag, toRevision, type SeenImage } from './releases.ts'
+
+export interface StatusUpdate {
+  readonly desired: Desired
+  readonly standing: Standing
+  /** What comes next, and does not run yet. */
+  readonly pending: SeenImage | undefined
+  /** What is left as another hand made it. */
+  readonly drift: readonly DriftedObject[]
+  readonly nowMs: number
+}
+
+/** The parts of status that tell a person how it stands; a time in it moves only with what it belongs to. */
+export function describeStatus(status: DeliveryStatus, update: StatusUpdate): DeliveryStatus {
+  const { desired, standing, drift, nowMs } = update
+  const { candidate: _, drifted: before = [], ...rest } = status
+  const candidate = nextCandidate(status, update)
+  const drifted = drift.slice(0, maxDrifted).map((object) => toDriftEntry(object, before, nowMs))
+  return {
+    ...rest,
+    observedGeneration: desired.generation,
+    conditions: nextConditions(status.conditions, {
+      standing,
+      pause: desired.pause,
+      generation: desired.generation,
+      nowMs,
+    }),
+    summary: summarise(status, update, candidate),
+    ...(candidate !== undefined && { candidate }),
+    ...(drifted.length > 0 && { drifted }),
+    ...(desired.reconcileRequest !== undefined && { lastHandledReconcileRequest: desired.reconcileRequest }),
+  }
+}
+
+/** Until the registry was read, what was seen before a restart stands. */
+function nextCandidate(
+  { candidate }: DeliveryStatus,
+  { pending, standing, desired }: StatusUpdate,
+): Revision | undefined {
+  if (pending === undefined) return standing.stance === 'unknown' ? candidate : undefined
+  if (desired.work.kind === 'invalid') return candidate
+  const revision = toRevision(pending, desired.work.spec.image.repository)
+  return candidate !== undefined && isSameRelease(candidate, revision) ? candidate : revision
+}
+
+function toDriftEntry({ kind, name }: DriftedObject, before: readonly DriftEntry[], nowMs: number): DriftEntry {
+  return before.find((entry) => entry.kind === kind && entry.name === name) ?? { kind, name, since: formatTime(nowMs) }
+}
+
+/** One line of `kubectl get deliveries`. */
+function summarise(status: DeliveryStatus, update: StatusUpdate, candidate: Revision | undefined): Summary {
+  const { current, rollout, summary } = status
+  const coming = candidate ?? rollout?.revision
+  const pending = coming === undefined || (current !== undefined && isSameRelease(coming, current)) ? undefined : coming
+  const held = heldBy(update, summary)
+  return {
+    ...(current !== undefined && { running: shortTag(current.tag) }),
+    ...(pending !== undefined && { pending: shortTag(pending.tag) }),
+    state: stateOf(update, summary),
+    ...(held !== undefined && { held: held.length > 256 ? `${held.slice(0, 255)}…` : held }),
+  }
+}
+
+function stateOf({ desired, standing }: StatusUpdate, before: Summary | undefined): string {
+  if (desired.pause.kind === 'paused') return 'Paused'
+  return standing.stance === 'unknown' ? (before?.state ?? standing.reason) : standing.reason
+}
+
+function heldBy({ desired, standing }: StatusUpdate, before: Summary | undefined): string | undefined {
+  if (desired.pause.kind === 'paused') return desired.pause.message
+  if (standing.stance === 'unknown') return before?.held
+  if (standing.stance !== 'ready') return standing.message
+  return desired.pin === undefined ? undefined : `pinned to ${shortTag(desired.pin)}`
+}
