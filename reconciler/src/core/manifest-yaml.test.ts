@@ -1,0 +1,178 @@
+import * as fc from 'fast-check'
+import t from 'tap'
+import { stringify } from 'yaml'
+import { parseManifests } from './manifest-yaml.ts'
+
+t.test('each document is a value, and documents of comments alone are none', (t) => {
+  t.strictSame(parseManifests('a: 1\n---\n# nothing here\n---\nb: [true, null, "x"]\n...\n---\n'), {
+    kind: 'parsed',
+    documents: [{ a: 1 }, { b: [true, null, 'x'] }],
+  })
+  t.strictSame(parseManifests(''), { kind: 'parsed', documents: [] })
+  t.strictSame(parseManifests('# a comment\n'), { kind: 'parsed', documents: [] })
+  t.end()
+})
+
+t.test('anchors and merge keys mean what they mean to kubectl', (t) => {
+  t.strictSame(parseManifests('base: &base { a: 1, b: 2 }\nother:\n  <<: *base\n  b: 3\n'), {
+    kind: 'parsed',
+    documents: [{ base: { a: 1, b: 2 }, other: { a: 1, b: 3 } }],
+  })
+  t.end()
+})
+
+const refused: Record<string, [yaml: string, problem: string | RegExp]> = {
+  'a plain on': ['env:\n  DEBUG: on\n', 'line 2: plain "on" is a boolean to kubectl: quote it, or write true or false'],
+  'a plain No': ['a: No', /plain "No" is a boolean/],
+  'a plain y as a key': ['y: 1', /plain "y" is a boolean/],
+  'an octal mode': ['defaultMode: 0644', /line 1: plain "0644" is an octal number to kubectl: write it in decimal/],
+  'a number of digits with a leading zero': ['revision: 0123456', /octal/],
+  'an octal of YAML 1.2': ['mode: 0o644', /not read alike/],
+  'a binary number': ['a: 0b11', /not read alike/],
+  'a signed hexadecimal number': ['a: +0xff', /not read alike/],
+  'a number with underscores': ['build: 2026_01', /without underscores/],
+  'a number that JSON has not': ['a: .inf', /can't be sent as JSON/],
+  'a number that loses digits': ['id: 12345678901234567890', /too large to be kept exactly/],
+  'a key that stands twice': ['a: 1\nb: 2\na: 3\n', /line 3: .*unique/],
+  'keys that are the same in JSON': ['1: a\n"1": b\n', /key "1" stands twice/],
+  'a mapping as a key': ['? {a: 1}\n: b\n', /mapping is no key/],
+  'a tag of its own': ['a: !secret x', /Unresolved tag/],
+  'a binary tag': ['a: !!binary aGk=', /Unresolved tag/],
+  'a version directive': ['%YAML 1.1\n---\na: yes\n', /%YAML directive/],
+  'bad indentation': ['a:\n  b: 1\n c: 2\n', /line 3/],
+  'an alias of nothing': ['a: *nothing', /nothing/],
+  'a tab as indentation': ['a:\n\tb: 1\n', /line 2/],
+}
+
+for (const [name, [yaml, problem]] of Object.entries(refused)) {
+  t.test(`${name} is refused`, (t) => {
+    const parsed = parseManifests(yaml)
+    t.match(parsed, { kind: 'invalid', problems: [problem] })
+    t.end()
+  })
+}
+
+t.test('what both read alike is taken', (t) => {
+  const yaml =
+    'a: 0\nb: 420\nc: -1.5\nd: 0x1f\ne: "on"\nf: \'0644\'\ng: 1e3\nh: 10:30\ni: 2026-01-01\nj: ~\nk: on-call\nl: True\n'
+  t.strictSame(parseManifests(yaml), {
+    kind: 'parsed',
+    documents: [
+      {
+        a: 0,
+        b: 420,
+        c: -1.5,
+        d: 31,
+        e: 'on',
+        f: '0644',
+        g: 1000,
+        h: '10:30',
+        i: '2026-01-01',
+        j: null,
+        k: 'on-call',
+        l: true,
+      },
+    ],
+  })
+  t.end()
+})
+
+t.test('a block of text is a text, whatever stands in it', (t) => {
+  t.strictSame(parseManifests('data:\n  config: |\n    debug: on\n    mode: 0644\n'), {
+    kind: 'parsed',
+    documents: [{ data: { config: 'debug: on\nmode: 0644\n' } }],
+  })
+  t.end()
+})
+
+t.test('every problem is named, twenty of them at most', (t) => {
+  const parsed = parseManifests(Array.from({ length: 30 }, (_, i) => `k${i}: on`).join('\n'))
+  t.equal(parsed.kind === 'invalid' && parsed.problems.length, 21)
+  t.equal(parsed.kind === 'invalid' && parsed.problems.at(-1), 'and 10 more')
+  t.end()
+})
+
+t.test('aliases that multiply are refused', (t) => {
+  const levels = Array.from({ length: 9 }, (_, i) => {
+    const before = i === 0 ? '"x"' : `*l${i - 1}`
+    return `l${i}: &l${i} [${Array.from({ length: 9 }, () => before).join(', ')}]`
+  })
+  t.match(parseManifests(levels.join('\n')), { kind: 'invalid', problems: [/alias/i] })
+  t.end()
+})
+
+t.test('more values than a release can need are refused before they are built', (t) => {
+  for (const yaml of [
+    '- a\n'.repeat(1_000_000),
+    '---\n'.repeat(1_000_000),
+    '['.repeat(1_000_000),
+    `[${'a,'.repeat(1_000_000)}]`,
+  ]) {
+    t.match(parseManifests(yaml), { kind: 'invalid', problems: ['more than 200000 YAML tokens'] })
+  }
+  t.end()
+})
+
+t.test('a key named __proto__ is data like any other', (t) => {
+  const parsed = parseManifests('__proto__: { polluted: 1 }\n')
+  t.equal(parsed.kind, 'parsed')
+  t.equal(Reflect.get({}, 'polluted'), undefined)
+  t.end()
+})
+
+t.test('no text makes it throw', (t) => {
+  const pieces = fc.constantFrom(
+    'a',
+    ': ',
+    '- ',
+    '\n',
+    '  ',
+    '[',
+    ']',
+    '{',
+    '}',
+    '&a ',
+    '*a',
+    '---\n',
+    '"',
+    "'",
+    '|\n',
+    '!x ',
+    '?',
+    '#',
+    '%',
+    ',',
+  )
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(pieces, { maxLength: 40 }).map((list) => list.join('')),
+      ),
+      (text) => {
+        const { kind } = parseManifests(text)
+        return kind === 'parsed' || kind === 'invalid'
+      },
+    ),
+    { numRuns: 3_000 },
+  )
+  t.pass('held for every generated text')
+  t.end()
+})
+
+t.test('what a careful writer wrote is read back as it was', (t) => {
+  const values = fc.dictionary(fc.string({ minLength: 1 }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 })
+  fc.assert(
+    fc.property(values, (value) => {
+      // YAML has no negative zero to keep.
+      const json = JSON.parse(JSON.stringify(value)) as unknown
+      const parsed = parseManifests(
+        stringify(json, { defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'QUOTE_DOUBLE' }),
+      )
+      if (parsed.kind === 'invalid') return parsed.problems.every((problem) => /too large/.test(problem))
+      return JSON.stringify(parsed.documents[0]) === JSON.stringify(json)
+    }),
+  )
+  t.pass('held for every generated value')
+  t.end()
+})

@@ -1,0 +1,121 @@
+import {
+  isMap,
+  isScalar,
+  Lexer,
+  LineCounter,
+  parseAllDocuments,
+  visit,
+  type Document,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml'
+
+/**
+ * Manifests as text. YAML 1.2 is read, while kubectl reads 1.1, where `on` is a boolean and 0644 an octal number: what
+ * the two read differently is refused rather than guessed, so that a file means the same to both.
+ * https://yaml.org/spec/1.2.2/#ext-changes
+ */
+export type ParsedManifests =
+  | { readonly kind: 'parsed'; readonly documents: readonly unknown[] }
+  | { readonly kind: 'invalid'; readonly problems: readonly string[] }
+
+/** A value costs the parser about 7 µs and 1 KB; a megabyte of ordinary manifests has fewer tokens than this. */
+const mostTokens = 200_000
+const mostAliases = 100
+const mostProblems = 20
+
+export function parseManifests(text: string): ParsedManifests {
+  if (hasTooManyTokens(text)) return invalid([`more than ${mostTokens} YAML tokens`])
+  const lines = new LineCounter()
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    merge: true,
+    resolveKnownTags: false,
+    prettyErrors: false,
+  })
+  if ('empty' in documents) return { kind: 'parsed', documents: [] }
+
+  const problems = documents.flatMap((document) => documentProblems(document, lines))
+  if (problems.length > 0) return invalid(problems)
+  return toValues(documents)
+}
+
+function toValues(documents: readonly Document.Parsed[]): ParsedManifests {
+  try {
+    const values = documents.map((document) => document.toJS({ maxAliasCount: mostAliases }) as unknown)
+    // A document of comments alone is nothing.
+    return { kind: 'parsed', documents: values.filter((value) => value !== null) }
+  } catch (error) {
+    return invalid([error instanceof Error ? error.message : String(error)])
+  }
+}
+
+function documentProblems(document: Document.Parsed, lines: LineCounter): string[] {
+  const found = [...document.errors, ...document.warnings].map(({ message, pos }) => at(lines, pos[0], message))
+  if (document.directives.yaml.explicit === true) found.push('a %YAML directive would change how values are read')
+  visit(document, {
+    Scalar(_, scalar) {
+      const problem = scalarProblem(scalar)
+      if (problem !== undefined) found.push(at(lines, scalar.range?.[0], problem))
+    },
+    Map(_, map) {
+      for (const problem of keyProblems(map)) found.push(at(lines, map.range?.[0], problem))
+    },
+  })
+  return found
+}
+
+function scalarProblem({ type, source = '', value }: Scalar): string | undefined {
+  if (type !== 'PLAIN') return undefined
+  const shown = JSON.stringify(source.slice(0, 64))
+  if (/^(?:y|yes|n|no|on|off)$/i.test(source))
+    return `plain ${shown} is a boolean to kubectl: quote it, or write true or false`
+  if (/^[-+]?0[0-9]+$/.test(source))
+    return `plain ${shown} is an octal number to kubectl: write it in decimal, or quote it`
+  if (/^[-+]?0(?:o[0-7_]+|b[01_]+)$/.test(source) || /^[-+]0x[0-9a-f_]+$/i.test(source)) {
+    return `plain ${shown} is not read alike everywhere: write it in decimal, or quote it`
+  }
+  if (/^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?$/.test(source) && source.includes('_')) {
+    return `plain ${shown} is a number to kubectl: write it without underscores, or quote it`
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) return `plain ${shown} can't be sent as JSON: quote it`
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return `plain ${shown} is too large to be kept exactly: quote it`
+  }
+  return undefined
+}
+
+/** Keys are texts in JSON, so 1 and "1" are the same key there. */
+function keyProblems(map: YAMLMap): string[] {
+  const seen = new Set<string>()
+  const problems: string[] = []
+  for (const { key } of map.items) {
+    if (!isScalar(key)) {
+      if (key !== null && isMap(key)) problems.push('a mapping is no key')
+      continue
+    }
+    const name = String(key.value)
+    if (seen.has(name) && name !== '<<') problems.push(`key ${JSON.stringify(name)} stands twice`)
+    seen.add(name)
+  }
+  return problems
+}
+
+function hasTooManyTokens(text: string): boolean {
+  let tokens = 0
+  for (const _ of new Lexer().lex(text)) {
+    tokens += 1
+    if (tokens > mostTokens) return true
+  }
+  return false
+}
+
+function at(lines: LineCounter, offset: number | undefined, problem: string): string {
+  return offset === undefined ? problem : `line ${lines.linePos(offset).line}: ${problem}`
+}
+
+function invalid(problems: readonly string[]): ParsedManifests {
+  const more = problems.length - mostProblems
+  if (more <= 0) return { kind: 'invalid', problems }
+  return { kind: 'invalid', problems: [...problems.slice(0, mostProblems), `and ${more} more`] }
+}
