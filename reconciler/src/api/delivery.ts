@@ -50,7 +50,7 @@ const ManifestsSpec = Type.Object(
     ),
     configMap: Type.Optional(
       Type.Object(
-        { name: Type.String({ minLength: 1, maxLength: 253 }) },
+        { name: Type.String({ minLength: 1, maxLength: 253, pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$' }) },
         { ...closed, description: 'A ConfigMap beside the Delivery; every value is a YAML document or several.' },
       ),
     ),
@@ -85,6 +85,10 @@ const RolloutSpec = Type.Object(
       pattern: '^([0-9]+h)?([0-9]+m)?([0-9]+s)?$',
       minLength: 2,
       maxLength: 16,
+      ...rules({
+        rule: "duration(self) > duration('0s') && duration(self) <= duration('24h')",
+        message: 'must be above zero and 24h at most',
+      }),
     }),
   },
   closed,
@@ -98,6 +102,7 @@ export const DeliverySpecSchema = Type.Object(
       description: 'The account in this namespace as which everything is read in full and written.',
       minLength: 1,
       maxLength: 253,
+      pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
     }),
     poll: Type.Object(PollSpec.properties, { ...closed, default: {} }),
     rollout: Type.Object(RolloutSpec.properties, { ...closed, default: {} }),

@@ -50,7 +50,7 @@ export function nextConditions(before: readonly Condition[] = [], options: Condi
 interface Draft {
   readonly type: string
   readonly status: boolean
-  readonly reason: Reason | Condition['reason']
+  readonly reason: string
   readonly message: string
 }
 

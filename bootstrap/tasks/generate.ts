@@ -1,0 +1,56 @@
+// `npm run generate`: writes the files that are made from sources; with --check it only says which are not up to date.
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { format, resolveConfig } from 'prettier'
+import { stringify } from 'yaml'
+import { deliveryCrd } from '../../reconciler/src/api/crd.ts'
+
+interface Generated {
+  readonly path: string
+  readonly source: string
+  readonly object: unknown
+}
+
+const root = join(import.meta.dirname, '../..')
+
+const files: readonly Generated[] = [
+  {
+    path: 'manifests/crd/customresourcedefinition-deliveries.windlass.dev.yaml',
+    source: 'reconciler/src/api/delivery.ts',
+    object: deliveryCrd(),
+  },
+]
+
+const isCheck = process.argv.includes('--check')
+const outdated: string[] = []
+for (const { path, source, object } of files) {
+  const wanted = await print(path, source, object)
+  if ((await readIfThere(path)) === wanted) continue
+  outdated.push(path)
+  if (!isCheck) await write(path, wanted)
+}
+
+for (const path of outdated) console.log(isCheck ? `${path} is not up to date` : `${path} written`)
+if (outdated.length === 0) console.log(`${files.length} generated files are up to date`)
+process.exitCode = isCheck && outdated.length > 0 ? 1 : 0
+
+async function print(path: string, source: string, object: unknown): Promise<string> {
+  const head = `# Generated from ${source} by \`npm run generate\`; change that, not this.\n`
+  // Two generators of one file would never agree with `npm run check`, so the formatter has the last word here too.
+  const config = await resolveConfig(join(root, path))
+  return format(head + stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }), { ...config, filepath: path })
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(root, path), 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true })
+  await writeFile(join(root, path), text)
+}
