@@ -35,6 +35,14 @@ export const ownerAnnotation = 'windlass.dev/owner'
 /** On the pod that leads, `"true"`: the Service of hooks and page selects by it. */
 export const leaderLabel = 'windlass.dev/leader'
 
+/** On an image or its index, and on its bundle: what CI says of a release. */
+export const imageAnnotations = {
+  /** A whole number that only grows in push order; in GitHub Actions the release workflow's run number. */
+  sequence: 'windlass.dev/sequence',
+  /** The full SHA of the commit. */
+  revision: 'org.opencontainers.image.revision',
+} as const
+
 /** The one field manager of server-side apply. */
 export const fieldManager = 'windlass'
 
