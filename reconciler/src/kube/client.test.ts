@@ -189,20 +189,27 @@ t.test('a stream hands over what comes as it comes, and its end', async (t) => {
     setTimeout(() => response.end('two'), 20)
   })
   const chunks: string[] = []
-  for await (const chunk of await client.stream(get())) chunks.push(Buffer.from(chunk).toString())
+  const answer = await client.stream(get())
+  if (answer.ok) for await (const chunk of answer.body) chunks.push(Buffer.from(chunk).toString())
   t.same(chunks, ['one', 'two'])
 })
 
-t.test('a stream that is refused, never begins, breaks or is aborted is an error of ours', async (t) => {
+t.test('a stream may be refused', async (t) => {
+  const { client } = await startFaultyServer(t, (_, response) => {
+    answerJson(response, 410, { kind: 'Status', reason: 'Expired', message: 'too old' })
+  })
+  t.match(await client.stream(get()), { ok: false, refusal: { code: 410, reason: 'Expired', message: 'too old' } })
+})
+
+t.test('a stream that never begins, breaks or is aborted is an error of ours', async (t) => {
   const { client } = await startFaultyServer(t, (request, response) => {
-    if (request.url === '/refused') answerJson(response, 410, { kind: 'Status', reason: 'Expired', message: 'old' })
     if (request.url === '/broken' || request.url === '/open') response.writeHead(200).write('x')
     if (request.url === '/broken') setTimeout(() => response.destroy(), 10)
   })
   const read = async (over: Partial<KubeRequest>) => {
-    for await (const _ of await client.stream(get(over))) over.signal?.dispatchEvent(new Event('read'))
+    const answer = await client.stream(get(over))
+    if (answer.ok) for await (const _ of answer.body) over.signal?.dispatchEvent(new Event('read'))
   }
-  await t.rejects(read({ path: '/refused' }), { kind: 'retryable', reason: 'ApiUnavailable', message: /old \(410\)/ })
   await t.rejects(read({ path: '/silent', timeoutMs: 50 }), { kind: 'retryable', message: /did not answer/ })
   await t.rejects(read({ path: '/broken' }), { kind: 'retryable', message: /could not be reached/ })
   const stop = new AbortController()
@@ -213,7 +220,8 @@ t.test('a stream that is refused, never begins, breaks or is aborted is an error
 t.test('a reader that stops early closes the connection', async (t) => {
   const { client, server } = await startFaultyServer(t, (_, response) => void response.writeHead(200).write('x'))
   const closed = once(server, 'connection').then(([socket]) => once(socket, 'close'))
-  for await (const _ of await client.stream(get())) break
+  const answer = await client.stream(get())
+  if (answer.ok) for await (const _ of answer.body) break
   await closed
   t.pass('closed')
 })

@@ -32,7 +32,7 @@ export interface KubeClient {
   /** The body of a 2xx answer; throws AppError for any other. */
   request<T>(request: KubeRequest): Promise<T>
   /** Opens a stream; `timeoutMs` bounds the wait for its beginning, the signal ends it at any time. */
-  stream(request: KubeRequest): Promise<AsyncIterable<Uint8Array>>
+  stream(request: KubeRequest): Promise<Answer<AsyncIterable<Uint8Array>>>
 }
 
 export interface KubeClientOptions {
@@ -72,13 +72,12 @@ export function createKubeClient({ transport, requestTimeoutMs }: KubeClientOpti
     async stream(request) {
       // Not the signal of `within`: what that opens must live on after it.
       const stream = new AbortController()
-      const response = await within(request, request.timeoutMs ?? requestTimeoutMs, async (signal) => {
+      return within(request, request.timeoutMs ?? requestTimeoutMs, async (signal) => {
         signal.addEventListener('abort', () => stream.abort(signal.reason), { once: true })
         const response = await open(request, stream.signal, 'watches')
-        if (isOk(response)) return response
-        throw refusedError(refusalOf(response, await response.body.text()), request)
+        if (!isOk(response)) return { ok: false, refusal: refusalOf(response, await response.body.text()) }
+        return { ok: true, code: response.httpStatusCode, body: chunksOf(request, response, stream) }
       })
-      return chunksOf(request, response, stream)
     },
   }
 }

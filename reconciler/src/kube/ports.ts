@@ -1,6 +1,7 @@
 /** What the reconciler asks of the API server; the adapters stand beside this file. */
 
 import type { KubeObject, ObjectReference } from '../api/object.ts'
+import type { AppError } from '../core/errors.ts'
 
 export type { KubeObject, ManagedFieldsEntry, ObjectReference } from '../api/object.ts'
 
@@ -37,7 +38,7 @@ export interface WatchRequest {
   readonly path: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
-  /** Ask for PartialObjectMetadata (meta.k8s.io/v1). */
+  /** Ask for PartialObjectMetadata (meta.k8s.io/v1): then that is the `kind` of what comes, whatever it is part of. */
   readonly metadataOnly?: boolean
   /** Watch as this tenant instead of as the reconciler. */
   readonly tenant?: Tenant
@@ -45,8 +46,11 @@ export interface WatchRequest {
 
 /** A list-and-watch loop that keeps a store until its signal aborts, and starts again by itself on every failure. */
 export interface Watch<T> {
-  /** Resolves when the first list is complete. */
+  /** Resolves when the first list is complete; rejects where the signal aborts before. */
   readonly synced: Promise<void>
+  /** Why it does not follow just now; it goes on trying. */
+  readonly problem: AppError | undefined
+  /** By `namespace/name`, or `name` where there is no namespace. */
   get(key: string): T | undefined
   list(): readonly T[]
 }

@@ -17,6 +17,8 @@ export interface TestCluster {
   namespace(purpose: string): Promise<string>
   /** A service account that may do what the rules say in its namespace, and be impersonated by the administrator. */
   tenant(namespace: string, name: string, rules?: ReadonlyArray<Rule>): Promise<Tenant>
+  /** The administrator's client, but by way of another address. */
+  adminThrough(url: string): Promise<KubeClient>
   /** A client that authenticates by a token of that account. */
   clientOf(account: Tenant): Promise<KubeClient>
 }
@@ -58,6 +60,11 @@ export async function testCluster(t: Test): Promise<TestCluster> {
         subjects: [{ kind: 'ServiceAccount', name, namespace }],
       })
       return { namespace, serviceAccountName: name }
+    },
+    async adminThrough(url) {
+      const config = loadKubeConfig({ file: server.kubeconfig })
+      config.clusters = config.clusters.map((cluster) => ({ ...cluster, server: url }))
+      return clientWith(t, config)
     },
     async clientOf({ namespace, serviceAccountName }) {
       const { status } = (await create(
