@@ -2,8 +2,8 @@ import { ApiException, NetworkingV1Api, PatchStrategy, setHeaderOptions } from '
 import type { KubeConfig, V1Ingress } from '@kubernetes/client-node'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { convergeOnChange } from '../converge-on-change.ts'
 import { certificateFiles } from './certificate-files.ts'
 import type { WatchedObjects } from './cluster-watch.ts'
 import { watchCluster } from './cluster-watch.ts'
@@ -28,38 +28,25 @@ export interface IngressControllerOptions {
   readonly signal: AbortSignal
 }
 
-/** Changes come in bursts, and each reload leaves an old worker behind for a while. */
+/** Each reload leaves an old worker behind for a while. */
 const settleMs = 200
-const firstRetryMs = 1_000
-const longestRetryMs = 30_000
 
 /** Keeps the proxy's configuration and the Ingresses' status as the cluster's objects ask, until the signal aborts. */
 export async function runIngressController(options: IngressControllerOptions): Promise<void> {
   const { kubeConfig, log, signal } = options
-  let change = Promise.withResolvers<void>()
-  const wake = (): void => change.resolve()
-  signal.addEventListener('abort', wake, { once: true })
-  const watch = watchCluster({ kubeConfig, withSecrets: options.tls !== undefined, log, signal, onChange: wake })
   const tell = problemTeller(log)
-  let retryMs: number | undefined
-
-  while (!signal.aborted) {
-    const retry = retryMs === undefined ? undefined : setTimeout(wake, retryMs)
-    await change.promise
-    clearTimeout(retry)
-    await sleep(settleMs, undefined, { signal }).catch(() => undefined)
-    change = Promise.withResolvers<void>()
-    const objects = watch.snapshot()
-    if (signal.aborted || objects === undefined) continue
-    try {
-      await converge(objects, options, tell)
-      retryMs = undefined
-    } catch (error) {
-      if (signal.aborted) break
-      retryMs = retryMs === undefined ? firstRetryMs : Math.min(retryMs * 2, longestRetryMs)
-      log.error({ err: error, retryMs }, 'the proxy or a status could not be brought up to date')
-    }
-  }
+  const loop = convergeOnChange({
+    settleMs,
+    log,
+    signal,
+    converge: async () => {
+      const objects = watch.snapshot()
+      if (objects) await converge(objects, options, tell)
+    },
+  })
+  const withSecrets = options.tls !== undefined
+  const watch = watchCluster({ kubeConfig, withSecrets, log, signal, onChange: loop.wake })
+  await loop.ended
 }
 
 async function converge(

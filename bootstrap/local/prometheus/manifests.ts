@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto'
+import type { Manifest } from '../install.ts'
+import { prometheusConfig } from './config.ts'
+
+export const prometheusNamespace = 'monitoring'
+export const prometheusName = 'prometheus'
+/** Of the pod, and by `hostPort` of the node. */
+export const prometheusPort = 9090
+
+export interface PrometheusImages {
+  /** With Debian's `prometheus` in it. */
+  readonly prometheus: string
+  /** Runs `main.ts` of this folder. */
+  readonly discovery: string
+}
+
+/** All that is applied, in order. */
+export function prometheusManifests(images: PrometheusImages): readonly Manifest[] {
+  const namespace = prometheusNamespace
+  const metadata = { name: prometheusName, namespace, labels }
+  const config = prometheusConfig(targetsFile)
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name: namespace,
+        labels: {
+          // A hostPort is above what `baseline` allows; all else would pass `restricted`.
+          'pod-security.kubernetes.io/enforce': 'privileged',
+          'pod-security.kubernetes.io/warn': 'privileged',
+        },
+      },
+    },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: clusterRole, labels },
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: clusterRole, labels },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: clusterRole },
+      subjects: [{ kind: 'ServiceAccount', name: prometheusName, namespace }],
+    },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'prometheus.yml': config } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { selector: labels, ports: [{ name: 'http', port: prometheusPort, targetPort: 'http' }] },
+    },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata,
+      spec: {
+        replicas: 1,
+        // One pod at a time can have the node's port.
+        strategy: { type: 'Recreate' },
+        selector: { matchLabels: labels },
+        template: podTemplate(images, config),
+      },
+    },
+  ]
+}
+
+export interface PrometheusArguments {
+  readonly configFile: string
+  readonly dataDir: string
+  readonly address: string
+}
+
+export function prometheusArguments({ configFile, dataDir, address }: PrometheusArguments): readonly string[] {
+  return [
+    `--config.file=${configFile}`,
+    `--storage.tsdb.path=${dataDir}`,
+    '--storage.tsdb.retention.time=1d',
+    '--storage.tsdb.retention.size=256MB',
+    `--web.listen-address=${address}`,
+  ]
+}
+
+const labels = { 'app.kubernetes.io/name': prometheusName, 'app.kubernetes.io/part-of': 'windlass-local' }
+const clusterRole = 'windlass-local-prometheus'
+const configDir = '/etc/prometheus'
+const dataDir = '/prometheus'
+const targetsDir = '/targets'
+const targetsFile = `${targetsDir}/pods.json`
+
+const confined = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+}
+
+function podTemplate(images: PrometheusImages, config: string): object {
+  const probe = { port: 'http', path: '/-/ready' }
+  return {
+    metadata: {
+      labels,
+      annotations: {
+        'prometheus.io/scrape': 'true',
+        'prometheus.io/port': `${prometheusPort}`,
+        // A pod reads its configuration once, so a changed one is another pod.
+        'windlass.dev/config-hash': createHash('sha256').update(config).digest('hex').slice(0, 16),
+      },
+    },
+    spec: {
+      serviceAccountName: prometheusName,
+      enableServiceLinks: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65532,
+        runAsGroup: 65532,
+        fsGroup: 65532,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      containers: [
+        {
+          name: prometheusName,
+          image: images.prometheus,
+          command: ['/usr/bin/prometheus'],
+          args: prometheusArguments({
+            configFile: `${configDir}/prometheus.yml`,
+            dataDir,
+            address: `:${prometheusPort}`,
+          }),
+          ports: [{ name: 'http', containerPort: prometheusPort, hostPort: prometheusPort }],
+          readinessProbe: { httpGet: probe, periodSeconds: 1 },
+          startupProbe: { httpGet: probe, periodSeconds: 1, failureThreshold: 60 },
+          livenessProbe: { httpGet: { ...probe, path: '/-/healthy' }, periodSeconds: 10, failureThreshold: 6 },
+          // Half of the limit is left to what is no Go heap: mapped blocks and the write-ahead log.
+          env: [{ name: 'GOMEMLIMIT', value: '256MiB' }],
+          resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
+          securityContext: confined,
+          volumeMounts: [
+            { name: 'config', mountPath: configDir, readOnly: true },
+            { name: 'targets', mountPath: targetsDir, readOnly: true },
+            { name: 'data', mountPath: dataDir },
+          ],
+        },
+        {
+          name: 'discovery',
+          image: images.discovery,
+          env: [{ name: 'TARGETS_FILE', value: targetsFile }],
+          resources: { requests: { cpu: '10m', memory: '96Mi' }, limits: { memory: '192Mi' } },
+          securityContext: confined,
+          volumeMounts: [{ name: 'targets', mountPath: targetsDir }],
+        },
+      ],
+      volumes: [
+        { name: 'config', configMap: { name: prometheusName } },
+        { name: 'targets', emptyDir: { sizeLimit: '16Mi' } },
+        { name: 'data', emptyDir: { sizeLimit: '1Gi' } },
+      ],
+    },
+  }
+}
