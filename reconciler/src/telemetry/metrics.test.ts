@@ -1,0 +1,82 @@
+import t from 'tap'
+import { createMetrics } from './metrics.ts'
+
+const web = { namespace: 'team', name: 'web' }
+const state = { repository: 'contoso.azurecr.io/web', isReady: true, isStalled: false, isPaused: false }
+
+t.test('what is counted by result is zero from the start', async (t) => {
+  const body = await exposed(createMetrics())
+
+  t.match(body, 'windlass_reconciles_total{result="bug"} 0')
+  t.match(body, 'windlass_polls_total{result="failed"} 0')
+  t.match(body, 'windlass_watch_restarts_total{cause="stalled"} 0')
+  t.match(body, 'windlass_bugs_total 0')
+  t.match(body, 'windlass_leader 0')
+})
+
+t.test('the series of a Delivery begin at zero', async (t) => {
+  const metrics = createMetrics()
+
+  metrics.describe(web, state)
+
+  const body = await exposed(metrics)
+  t.match(body, 'windlass_delivery_info{namespace="team",name="web",repository="contoso.azurecr.io/web"} 1')
+  t.match(body, 'windlass_delivery_ready{namespace="team",name="web"} 1')
+  t.match(body, 'windlass_delivery_stalled{namespace="team",name="web"} 0')
+  t.match(body, 'windlass_rollouts_total{namespace="team",name="web",outcome="failed"} 0')
+})
+
+t.test('a count is not set back by describing the Delivery again', async (t) => {
+  const metrics = createMetrics()
+  metrics.describe(web, state)
+  metrics.rolloutEnded(web, 'ready')
+
+  metrics.describe(web, { ...state, isReady: false })
+
+  const body = await exposed(metrics)
+  t.match(body, 'windlass_rollouts_total{namespace="team",name="web",outcome="ready"} 1')
+  t.match(body, 'windlass_delivery_ready{namespace="team",name="web"} 0')
+})
+
+t.test('another repository takes the place of the one before', async (t) => {
+  const metrics = createMetrics()
+  metrics.describe(web, state)
+
+  metrics.describe(web, { ...state, repository: 'fabrikam.azurecr.io/web' })
+
+  const infos = (await exposed(metrics)).split('\n').filter((line) => line.startsWith('windlass_delivery_info{'))
+  t.same(infos, ['windlass_delivery_info{namespace="team",name="web",repository="fabrikam.azurecr.io/web"} 1'])
+})
+
+t.test('nothing is left of a Delivery that is forgotten, and others stay', async (t) => {
+  const metrics = createMetrics()
+  const api = { namespace: 'team', name: 'api' }
+  for (const delivery of [web, api]) {
+    metrics.describe(delivery, state)
+    metrics.rolloutEnded(delivery, 'ready')
+    metrics.pushToReady(delivery, 12_000)
+    metrics.pollSucceeded(delivery, 1_767_323_045_000)
+    metrics.driftCorrected(delivery, 2)
+  }
+
+  metrics.forget(web)
+
+  const body = await exposed(metrics)
+  t.notMatch(body, /name="web"/)
+  t.match(body, 'windlass_push_to_ready_seconds_bucket{le="20",namespace="team",name="api"} 1')
+  t.match(body, 'windlass_last_good_poll_timestamp_seconds{namespace="team",name="api"} 1767323045')
+})
+
+t.test('every metric of ours has the prefix, base units, and _total on counters only', async (t) => {
+  const types = [...(await exposed(createMetrics())).matchAll(/^# TYPE (windlass_\S+) (\S+)$/gm)]
+
+  t.ok(types.length > 10)
+  for (const [, name = '', type] of types) {
+    t.equal(name.endsWith('_total'), type === 'counter', name)
+    t.notMatch(name, /_(ms|milliseconds|minutes|count)$/)
+  }
+})
+
+async function exposed(metrics: ReturnType<typeof createMetrics>): Promise<string> {
+  return (await metrics.expose()).body
+}

@@ -1,0 +1,157 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** The only labels that name a Delivery: tags, digests and messages would make series without end. */
+export interface DeliveryLabels {
+  readonly namespace: string
+  readonly name: string
+}
+
+export const reconcileResults = ['done', 'waiting', 'retry', 'stalled', 'aborted', 'bug'] as const
+export type ReconcileResult = (typeof reconcileResults)[number]
+
+export const pollResults = ['unchanged', 'changed', 'empty', 'tooMany', 'failed'] as const
+export type PollResult = (typeof pollResults)[number]
+
+export const rolloutOutcomes = ['ready', 'failed', 'superseded'] as const
+export type RolloutOutcome = (typeof rolloutOutcomes)[number]
+
+export const watchRestartCauses = ['ended', 'expired', 'stalled', 'failed'] as const
+export type WatchRestartCause = (typeof watchRestartCauses)[number]
+
+export interface DeliveryState {
+  readonly repository: string
+  readonly isReady: boolean
+  readonly isStalled: boolean
+  readonly isPaused: boolean
+}
+
+/** The metrics of one process; docs/metrics.md describes each. */
+export interface Metrics {
+  /** What a scrape reads. */
+  expose(): Promise<{ readonly contentType: string; readonly body: string }>
+  reconciled(result: ReconcileResult, durationMs: number): void
+  polled(result: PollResult): void
+  pollSucceeded(delivery: DeliveryLabels, atMs: number): void
+  /** `result` is a class of answers, as `2xx` or `network`, never a text of the registry's. */
+  registryRequested(registry: string, result: string): void
+  watchRestarted(cause: WatchRestartCause): void
+  eventLost(): void
+  bug(): void
+  queueDepth(depth: number): void
+  leading(isLeader: boolean): void
+  rolloutEnded(delivery: DeliveryLabels, outcome: RolloutOutcome): void
+  pushToReady(delivery: DeliveryLabels, durationMs: number): void
+  driftCorrected(delivery: DeliveryLabels, objects: number): void
+  /** Says how it stands with a Delivery, and begins its series at zero. */
+  describe(delivery: DeliveryLabels, state: DeliveryState): void
+  /** Ends the series of a Delivery that is gone, or of which another process tells from now on. */
+  forget(delivery: DeliveryLabels): void
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const series = defineSeries(registry)
+  const repositories = new Map<string, string>()
+  collectDefaultMetrics({ register: registry })
+  for (const result of reconcileResults) series.reconciles.inc({ result }, 0)
+  for (const result of pollResults) series.polls.inc({ result }, 0)
+  for (const cause of watchRestartCauses) series.watchRestarts.inc({ cause }, 0)
+
+  function forget(delivery: DeliveryLabels): void {
+    const labels = labelsOf(delivery)
+    const repository = repositories.get(keyOf(delivery))
+    if (repository !== undefined) series.info.remove({ ...labels, repository })
+    repositories.delete(keyOf(delivery))
+    for (const outcome of rolloutOutcomes) series.rollouts.remove({ ...labels, outcome })
+    const { ready, stalled, paused, lastGoodPoll, corrections, pushToReady } = series
+    for (const metric of [ready, stalled, paused, lastGoodPoll, corrections, pushToReady]) metric.remove(labels)
+  }
+
+  return {
+    expose: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    reconciled(result, durationMs) {
+      series.reconciles.inc({ result })
+      series.reconcileDuration.observe(durationMs / 1000)
+    },
+    polled: (result) => series.polls.inc({ result }),
+    pollSucceeded: (delivery, atMs) => series.lastGoodPoll.set(labelsOf(delivery), atMs / 1000),
+    registryRequested: (name, result) => series.registryRequests.inc({ registry: name, result }),
+    watchRestarted: (cause) => series.watchRestarts.inc({ cause }),
+    eventLost: () => series.lostEvents.inc(),
+    bug: () => series.bugs.inc(),
+    queueDepth: (depth) => series.depth.set(depth),
+    leading: (isLeader) => series.leader.set(Number(isLeader)),
+    rolloutEnded: (delivery, outcome) => series.rollouts.inc({ ...labelsOf(delivery), outcome }),
+    pushToReady: (delivery, durationMs) => series.pushToReady.observe(labelsOf(delivery), durationMs / 1000),
+    driftCorrected: (delivery, objects) => series.corrections.inc(labelsOf(delivery), objects),
+    describe(delivery, { repository, isReady, isStalled, isPaused }) {
+      const labels = labelsOf(delivery)
+      const before = repositories.get(keyOf(delivery))
+      if (before !== undefined && before !== repository) series.info.remove({ ...labels, repository: before })
+      repositories.set(keyOf(delivery), repository)
+      series.info.set({ ...labels, repository }, 1)
+      series.ready.set(labels, Number(isReady))
+      series.stalled.set(labels, Number(isStalled))
+      series.paused.set(labels, Number(isPaused))
+      for (const outcome of rolloutOutcomes) series.rollouts.inc({ ...labels, outcome }, 0)
+      series.corrections.inc(labels, 0)
+    },
+    forget,
+  }
+}
+
+const perDelivery = ['namespace', 'name'] as const
+
+function defineSeries(registry: Registry) {
+  const registers = [registry]
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name, help, labelNames, registers })
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name, help, labelNames, registers })
+
+  return {
+    pushToReady: new Histogram({
+      name: 'windlass_push_to_ready_seconds',
+      help: 'From the creation of the tag to its release being ready.',
+      labelNames: perDelivery,
+      buckets: [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600],
+      registers,
+    }),
+    reconcileDuration: new Histogram({
+      name: 'windlass_reconcile_duration_seconds',
+      help: 'How long one reconcile took.',
+      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30],
+      registers,
+    }),
+    reconciles: counter('windlass_reconciles_total', 'Reconciles that ended, by result.', ['result']),
+    polls: counter('windlass_polls_total', 'Polls of a repository that ended, by result.', ['result']),
+    registryRequests: counter('windlass_registry_requests_total', 'Requests to a registry, by class of answer.', [
+      'registry',
+      'result',
+    ]),
+    watchRestarts: counter('windlass_watch_restarts_total', 'Watches that began again, by cause.', ['cause']),
+    lostEvents: counter('windlass_lost_events_total', 'Kubernetes Events that could not be written.'),
+    bugs: counter('windlass_bugs_total', 'What escaped and should not have; each is in the log.'),
+    depth: gauge('windlass_work_queue_depth', 'Keys that wait for a worker.'),
+    leader: gauge('windlass_leader', '1 where this process is the leader.'),
+    info: gauge('windlass_delivery_info', '1 for each Delivery.', [...perDelivery, 'repository']),
+    ready: gauge('windlass_delivery_ready', '1 where the condition Ready is True.', perDelivery),
+    stalled: gauge('windlass_delivery_stalled', '1 where the condition Stalled is True.', perDelivery),
+    paused: gauge('windlass_delivery_paused', '1 where an annotation pauses it.', perDelivery),
+    lastGoodPoll: gauge(
+      'windlass_last_good_poll_timestamp_seconds',
+      'When the registry was last read completely for it.',
+      perDelivery,
+    ),
+    rollouts: counter('windlass_rollouts_total', 'Rollouts that ended, by outcome.', [...perDelivery, 'outcome']),
+    corrections: counter('windlass_drift_corrections_total', 'Objects whose drift was taken back.', perDelivery),
+  }
+}
+
+function labelsOf({ namespace, name }: DeliveryLabels): { namespace: string; name: string } {
+  return { namespace, name }
+}
+
+function keyOf({ namespace, name }: DeliveryLabels): string {
+  return `${namespace}/${name}`
+}
