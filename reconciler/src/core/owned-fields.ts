@@ -1,0 +1,122 @@
+/**
+ * What we own of an object and what it holds there, as one hash: another hand that changes a field of ours changes its
+ * value, and one that takes or removes it takes it out of our entry in managedFields; both change the hash. Status,
+ * defaults and the fields of others do not.
+ * https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+ */
+import { createHash } from 'node:crypto'
+import { fieldManager } from '../api/annotations.ts'
+import type { KubeObject, ManagedFieldsEntry } from '../api/object.ts'
+
+/** A set of fields as managedFields writes it: `f:` field, `k:` list item by its keys, `v:` set member, `i:` index. */
+type FieldSet = { readonly [step: string]: FieldSet }
+
+/** Hex SHA-256; undefined where nothing of the object is ours. */
+export function ownedFieldsHash(object: KubeObject): string | undefined {
+  const entry = ownEntry(object)
+  const ours = (entry?.fieldsV1 ?? {}) as FieldSet
+  if (entry === undefined || Object.keys(ours).length === 0) return undefined
+  const others = otherEntries(object).map(({ fieldsV1 }) => (fieldsV1 ?? {}) as FieldSet)
+  return sha256([entry.apiVersion ?? '', ownedValue(object, ours, others)])
+}
+
+/**
+ * Changes whenever the owned fields may have: over our entry, labels, annotations and deletionTimestamp, all of which
+ * a metadata-only watch shows. While it stays, the object need not be read.
+ */
+export function ownershipHint(object: KubeObject): string {
+  const { labels, annotations, deletionTimestamp, uid } = object.metadata
+  const entry = ownEntry(object)
+  return sha256([
+    uid ?? null,
+    entry === undefined ? null : [entry.apiVersion ?? '', entry.fieldsV1 ?? {}],
+    labels ?? {},
+    annotations ?? {},
+    deletionTimestamp ?? null,
+  ])
+}
+
+function ownEntry({ metadata }: KubeObject): ManagedFieldsEntry | undefined {
+  return metadata.managedFields?.find(isOurs)
+}
+
+function otherEntries({ metadata }: KubeObject): ManagedFieldsEntry[] {
+  return (metadata.managedFields ?? []).filter((entry) => !isOurs(entry))
+}
+
+function isOurs({ manager, operation, subresource }: ManagedFieldsEntry): boolean {
+  return manager === fieldManager && operation === 'Apply' && !subresource
+}
+
+/** The value below the steps that are ours; each step is kept, so that the same values under other steps differ. */
+function ownedValue(value: unknown, ours: FieldSet, others: readonly FieldSet[]): unknown {
+  const steps = Object.keys(ours).sort()
+  if (steps.length === 0) return withoutOthers(value, others)
+  return steps.map((step) => {
+    if (step === '.') return [step, value !== undefined]
+    const below = others.flatMap((fields) => fields[step] ?? [])
+    return [step, ownedValue(valueAt(value, step), ours[step] ?? {}, below)]
+  })
+}
+
+/**
+ * A field that is ours as a whole, such as `emptyDir: {}`, may yet have fields of others below it; where it is atomic
+ * nobody else can own anything below.
+ */
+function withoutOthers(value: unknown, others: readonly FieldSet[]): unknown {
+  const foreign = others.filter((fields) => Object.keys(fields).length > 0)
+  if (foreign.length === 0 || typeof value !== 'object' || value === null) return value ?? null
+  if (Array.isArray(value)) {
+    const taken = foreign.flatMap((fields) => Object.keys(fields))
+    return value.filter((item) => !taken.some((step) => step !== '.' && valueAt([item], step) !== undefined))
+  }
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, field]) => {
+      const below = foreign.flatMap((fields) => fields[`f:${name}`] ?? [])
+      if (below.length === 0) return [[name, field]]
+      return below.some((fields) => Object.keys(fields).length === 0) ? [] : [[name, withoutOthers(field, below)]]
+    }),
+  )
+}
+
+/** Undefined where nothing is there. */
+function valueAt(value: unknown, step: string): unknown {
+  const path = step.slice(2)
+  switch (step.slice(0, 2)) {
+    case 'f:':
+      return isRecord(value) && Object.hasOwn(value, path) ? value[path] : undefined
+    case 'k:': {
+      const keys = Object.entries(JSON.parse(path) as Record<string, unknown>)
+      return listOf(value).find((item) => isRecord(item) && keys.every(([key, wanted]) => item[key] === wanted))
+    }
+    case 'v:': {
+      const wanted = canonical(JSON.parse(path))
+      return listOf(value).find((item) => canonical(item) === wanted)
+    }
+    case 'i:':
+      return listOf(value)[Number(path)]
+    default:
+      return undefined
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function sha256(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex')
+}
+
+/** JSON with the keys of every object in order: the API server gives them in any. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isRecord(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : inner,
+  )
+}
