@@ -2,14 +2,12 @@ import { access, constants, mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
-import { Client } from 'undici'
-import type { IssuedCertificate } from './certificates.ts'
 import { apiServerArguments, etcdArguments, prepareControlPlane } from './control-plane.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import type { SpawnedProcess } from './process.ts'
-import { spawnDetached, stopProcess, tailOf } from './process.ts'
+import { spawnDetached, stopProcess } from './process.ts'
+import { waitUntilReady } from './readiness.ts'
 import { ensureTools } from './tools.ts'
-import { waitFor } from './wait.ts'
 
 export interface StartApiServerOptions {
   /** Folder for certificates, data and logs; made if missing, and not deleted. */
@@ -63,10 +61,7 @@ export async function startApiServer(options: StartApiServerOptions): Promise<Ap
     }
     try {
       const caPem = files.authority.certPem
-      await waitUntilReady(
-        { url, caPem, client: files.admin, processes: { etcd, 'kube-apiserver': apiServer } },
-        signal,
-      )
+      await waitUntilReady({ url, caPem }, { etcd, 'kube-apiserver': apiServer }, signal)
       const kubeconfig = join(dir, 'kubeconfig')
       await writeKubeconfig(kubeconfig, { name: 'windlass-api', url, caPem, client: files.admin })
       return { url, kubeconfig, caPem, auditLog: files.auditLog, kubectl: tools.kubectl, stop }
@@ -75,60 +70,6 @@ export async function startApiServer(options: StartApiServerOptions): Promise<Ap
       const isTaken = /address already in use/.test(String(error))
       if (!isTaken || attempt === 3) throw error
     }
-  }
-}
-
-export interface ReadinessTarget {
-  readonly url: string
-  readonly caPem: string
-  readonly client: IssuedCertificate
-  /** Processes without which it can't become ready, by name: when one ends, the wait does too. */
-  readonly processes: Readonly<Record<string, Pick<SpawnedProcess, 'exit' | 'logFile'>>>
-}
-
-/** Waits for /readyz; the error of a server that does not come up carries the last lines of its log. */
-export async function waitUntilReady(target: ReadinessTarget, signal?: AbortSignal): Promise<void> {
-  const client = new Client(target.url, {
-    connect: { ca: target.caPem, cert: target.client.certPem, key: target.client.keyPem },
-    headersTimeout: 5_000,
-    bodyTimeout: 5_000,
-  })
-  let lastAnswer = 'no answer yet'
-  try {
-    await waitFor(
-      async () => {
-        for (const [name, process] of Object.entries(target.processes)) {
-          const exit = process.exit()
-          if (exit) throw new Error(`${name} did not stay up: ${exit}:\n${await tailOf(process.logFile)}`)
-        }
-        const answer = await ask(client, signal)
-        lastAnswer = answer.text
-        return answer.isReady || undefined
-      },
-      async () => {
-        const logs = Object.entries(target.processes).map(
-          async ([name, { logFile }]) => `last lines of ${name}:\n${await tailOf(logFile)}`,
-        )
-        return [`${target.url}/readyz: ${lastAnswer}`, ...(await Promise.all(logs))].join('\n')
-      },
-      { timeoutMs: 60_000, ...(signal && { signal }) },
-    )
-  } finally {
-    await client.destroy()
-  }
-}
-
-async function ask(client: Client, signal: AbortSignal | undefined): Promise<{ isReady: boolean; text: string }> {
-  try {
-    const { statusCode, body } = await client.request({
-      method: 'GET',
-      path: '/readyz?verbose',
-      ...(signal && { signal }),
-    })
-    return { isReady: statusCode === 200, text: `${statusCode} ${await body.text()}` }
-  } catch (error) {
-    signal?.throwIfAborted()
-    return { isReady: false, text: error instanceof Error ? error.message : String(error) }
   }
 }
 

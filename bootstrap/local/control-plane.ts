@@ -166,21 +166,9 @@ function auditArguments(files: ControlPlaneFiles): readonly string[] {
   ]
 }
 
-/** https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/ */
-const auditPolicy = {
-  apiVersion: 'audit.k8s.io/v1',
-  kind: 'Policy',
-  rules: [
-    { level: 'None', nonResourceURLs: ['/healthz*', '/livez*', '/readyz*'] },
-    // What the cluster's own parts read, and how they show that they live, would drown the rest.
-    { level: 'None', ...ownParts(), verbs: ['get', 'list', 'watch'] },
-    { level: 'None', ...ownParts(), resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
-    { level: 'Metadata' },
-  ],
-}
-
-function ownParts(): { readonly users: readonly string[] } {
-  return {
+/** The cluster's own parts, by name or by group. */
+const ownParts = [
+  {
     users: [
       'system:apiserver',
       'system:kube-controller-manager',
@@ -188,7 +176,23 @@ function ownParts(): { readonly users: readonly string[] } {
       'system:kube-proxy',
       'system:coredns',
     ],
-  }
+  },
+  { userGroups: ['system:nodes', 'system:serviceaccounts:kube-system'] },
+] as const
+
+/** https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/ */
+const auditPolicy = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  rules: [
+    { level: 'None', nonResourceURLs: ['/healthz*', '/livez*', '/readyz*'] },
+    // What the cluster's own parts read, and how they show that they live, would drown the rest.
+    ...ownParts.flatMap((who) => [
+      { level: 'None', ...who, verbs: ['get', 'list', 'watch'] },
+      { level: 'None', ...who, resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
+    ]),
+    { level: 'Metadata' },
+  ],
 }
 
 function kubernetesServiceNames(): readonly string[] {

@@ -1,16 +1,20 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
+import type { HeldLock } from './lock.ts'
 import { withLock } from './lock.ts'
 
 /** Another process that takes the lock, says so, and holds it until it is killed. */
-function otherHolder(path: string, work = 'await new Promise(() => setInterval(() => {}, 1000))') {
+function otherHolder(path: string) {
   const script = [
     `import { withLock } from ${JSON.stringify(new URL('lock.ts', import.meta.url).href)}`,
-    `import { spawn } from 'node:child_process'`,
-    `await withLock(${JSON.stringify(path)}, {}, async (lock) => { console.log('held'); ${work} })`,
+    `await withLock(${JSON.stringify(path)}, {}, async () => {`,
+    `  console.log('held')`,
+    `  await new Promise(() => setInterval(() => {}, 1000))`,
+    `})`,
   ].join('\n')
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines = createInterface(child.stdout)
@@ -46,26 +50,20 @@ t.test('a killed holder lets go at once', async (t) => {
   t.equal(await mine, 'mine')
 })
 
-t.test('a child that was given the lock holds it after its parent was killed', async (t) => {
+t.test('who waited for a lock whose file was deleted does not share it with who made it anew', async (t) => {
   const path = join(t.testdir(), 'x.lock')
-  const { child, line } = otherHolder(
-    path,
-    `const c = spawn('sleep', ['600'], { stdio: ['ignore', 'ignore', 'ignore', lock.fd] }); console.log(c.pid); ` +
-      `process.kill(process.pid, 'SIGKILL')`,
-  )
-  const pid = (async () => {
-    await line()
-    return Number(await line())
-  })()
-  const sleeper = await pid
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  const told = new Promise<void>((resolve) => {
-    void withLock(path, { onWait: resolve }, async () => 'mine').then((value) => t.equal(value, 'mine'))
-  })
-  await told
-  t.pass('the second waits while the child lives')
-  process.kill(sleeper)
-  t.equal(await withLock(path, {}, async () => 'again'), 'again')
+  let holders = 0
+  let most = 0
+  const work = async (lock: HeldLock) => {
+    holders += 1
+    most = Math.max(most, holders)
+    await new Promise((resolve) => setImmediate(resolve))
+    holders -= 1
+    await lock.discard()
+  }
+  await Promise.all(Array.from({ length: 8 }, () => withLock(path, {}, work)))
+  t.equal(most, 1)
+  t.notOk(existsSync(path), 'nothing is left of it')
 })
 
 t.test('an abort ends the waiting with its reason', async (t) => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { mkdir, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { mkdir, open, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export interface LockOptions {
@@ -8,35 +9,55 @@ export interface LockOptions {
   readonly onWait?: () => void
 }
 
-/** Held until its file is closed by us, and by every child that was given the descriptor. */
 export interface HeldLock {
-  readonly fd: number
+  /** Deletes the lock's file, at the end of the work of whoever will not need it again. */
+  discard(): Promise<void>
 }
 
 /**
  * Runs `work` while holding an exclusive lock on a file, shared with every process of this machine.
  *
  * The lock is the kernel's, flock(2), and belongs to the open file: flock(1) takes it on the descriptor that it
- * shares with us. So a killed process lets it go at once, and there is no stale lock to detect; yet where the
- * descriptor was handed to a child that must not be overtaken, it lasts until that child has ended too.
+ * shares with us. So a process that is killed lets it go at once, and there is no stale lock to detect.
  */
 export async function withLock<T>(
   path: string,
   options: LockOptions,
   work: (lock: HeldLock) => Promise<T>,
 ): Promise<T> {
-  options.signal?.throwIfAborted()
-  await mkdir(dirname(path), { recursive: true })
-  const file = await open(path, 'a', 0o600)
-  const waitNotice = options.onWait && setTimeout(options.onWait, 300)
+  const file = await acquire(path, options)
   try {
-    await lockDescriptor(file.fd, options.signal)
-    clearTimeout(waitNotice)
-    return await work({ fd: file.fd })
+    return await work({ discard: () => rm(path, { force: true }) })
   } finally {
-    clearTimeout(waitNotice)
     await file.close()
   }
+}
+
+async function acquire(path: string, { signal, onWait }: LockOptions): Promise<FileHandle> {
+  const waitNotice = onWait && setTimeout(onWait, 300)
+  try {
+    for (;;) {
+      signal?.throwIfAborted()
+      await mkdir(dirname(path), { recursive: true })
+      const file = await open(path, 'a', 0o600)
+      try {
+        await lockDescriptor(file.fd, signal)
+        // Who held it before us may have deleted it, and another made it anew: theirs then is the one that counts.
+        if (await isSameFile(file, path)) return file
+      } catch (error) {
+        await file.close()
+        throw error
+      }
+      await file.close()
+    }
+  } finally {
+    clearTimeout(waitNotice)
+  }
+}
+
+async function isSameFile(file: FileHandle, path: string): Promise<boolean> {
+  const [opened, named] = await Promise.all([file.stat(), stat(path).catch(() => undefined)])
+  return named !== undefined && opened.ino === named.ino && opened.dev === named.dev
 }
 
 function lockDescriptor(fd: number, signal: AbortSignal | undefined): Promise<void> {

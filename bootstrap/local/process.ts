@@ -137,6 +137,6 @@ async function readStat(pid: number): Promise<ProcessStat | undefined> {
   return { state: fields[0] ?? '', startTicks: Number(fields[19]) }
 }
 
-async function readBootId(): Promise<string> {
+export async function readBootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
 }

@@ -1,0 +1,109 @@
+import { readFile, rm } from 'node:fs/promises'
+import type { ClusterBackend, UpOptions } from '../backend.ts'
+import { ensurePackages } from '../debian.ts'
+import { withLock } from '../lock.ts'
+import { stateDir } from '../paths.ts'
+import { isRunning, readBootId } from '../process.ts'
+import { askReady } from '../readiness.ts'
+import { ensureTools } from '../tools.ts'
+import { clear } from './clear.ts'
+import type { NativeCluster } from './cluster.ts'
+import { holderName, openCluster, readFacts } from './cluster.ts'
+import { endedProcesses, readProcessFile } from './processes.ts'
+import { clusterLock, poolLock, readRecord, reserve } from './record.ts'
+import { clusterTools, startCluster } from './start.ts'
+
+/** A cluster on this machine itself: Linux, root, and nothing that runs containers already. */
+export interface NativeBackend extends ClusterBackend {
+  readonly name: 'native'
+  up(options: UpOptions): Promise<NativeCluster>
+  find(name: string): Promise<NativeCluster | undefined>
+}
+
+export function nativeBackend(): NativeBackend {
+  return { name: 'native', up, down, find }
+}
+
+async function up(options: UpOptions): Promise<NativeCluster> {
+  const { name, signal, onStep } = options
+  assertName(name)
+  assertRoot()
+  await ensurePackages(['node'], options)
+  const tools = await ensureTools(clusterTools, options)
+  return withLock(clusterLock(name), lockOptions(options), async (lock) => {
+    const found = await find(name)
+    if (found !== undefined && (await endedProcesses(found.stateDir)).length === 0) return found
+
+    const leftover = await readRecord(name)
+    if (leftover !== undefined) {
+      onStep?.(`clearing what an earlier cluster ${name} left`)
+      await clear(leftover)
+    }
+    const dir = clusterDir(name)
+    await rm(dir, { recursive: true, force: true })
+    onStep?.('reserving a network')
+    const record = await withLock(poolLock, signal ? { signal } : {}, async (pool) => {
+      const reserved = await reserve(name, dir, signal)
+      await pool.discard()
+      return reserved
+    })
+    try {
+      return await startCluster({ record, tools, ...(signal && { signal }), ...(onStep && { onStep }) })
+    } catch (error) {
+      onStep?.('clearing what was started')
+      await clear(record)
+      await lock.discard()
+      throw error
+    }
+  })
+}
+
+async function down(options: UpOptions): Promise<void> {
+  const { name, onStep } = options
+  assertName(name)
+  assertRoot()
+  await withLock(clusterLock(name), lockOptions(options), async (lock) => {
+    const record = await readRecord(name)
+    if (record !== undefined) {
+      onStep?.(`clearing cluster ${name}`)
+      await clear(record)
+    }
+    // Where the machine was started anew since, files may be all that is left.
+    await rm(clusterDir(name), { recursive: true, force: true })
+    await lock.discard()
+  })
+}
+
+async function find(name: string): Promise<NativeCluster | undefined> {
+  assertName(name)
+  const record = await readRecord(name)
+  if (record === undefined || record.bootId !== (await readBootId())) return undefined
+  const facts = await readFacts(record.stateDir)
+  const holder = await readProcessFile(record.stateDir, holderName)
+  if (facts === undefined || holder === undefined || !(await isRunning(holder))) return undefined
+  const { isReady } = await askReady({ url: facts.apiServerUrl, caPem: await readFile(facts.kubernetesCaFile, 'utf8') })
+  return isReady ? openCluster(facts, holder) : undefined
+}
+
+function clusterDir(name: string): string {
+  return stateDir('clusters', name)
+}
+
+function lockOptions({ name, signal, onStep }: UpOptions) {
+  return {
+    ...(signal && { signal }),
+    onWait: () => onStep?.(`waiting for another command on cluster ${name} to end`),
+  }
+}
+
+/** It becomes part of file, control group and object names. */
+function assertName(name: string): void {
+  if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name)) {
+    throw new Error(`'${name}' can't name a cluster: lower-case letters, digits and inner hyphens, 40 at most`)
+  }
+}
+
+function assertRoot(): void {
+  if (process.getuid?.() === 0) return
+  throw new Error('a cluster on this machine needs root, for namespaces, control groups and a node: use sudo')
+}
