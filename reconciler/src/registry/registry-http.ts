@@ -44,10 +44,14 @@ export class RegistryHttp {
     return this.#options.registry
   }
 
+  isRegistry(url: URL): boolean {
+    return url.host === new URL(`https://${this.registry}`).host
+  }
+
   async send(request: RegistryRequest): Promise<Answer> {
-    const { registry, gate } = this.#options
+    const { gate } = this.#options
     this.#refuseOtherPlaces(request)
-    if (request.url.host !== registry) return this.#exchange(request)
+    if (!this.isRegistry(request.url)) return this.#exchange(request)
 
     const leave = await gate.enter(request.requestClass, request.signal)
     try {
@@ -70,7 +74,7 @@ export class RegistryHttp {
       })
     if (url.protocol !== 'https:') throw problem('without TLS')
     if (url.username !== '' || url.password !== '') throw problem('with a user in the address')
-    if (url.host === registry) return
+    if (this.isRegistry(url)) return
     if (!isBlobRedirect || method !== 'GET') throw problem('for something other than a blob')
     if (Object.keys(headers).some((name) => name.toLowerCase() === 'authorization'))
       throw problem('with our credential')

@@ -5,10 +5,12 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline'
+import { AppError } from '../core/errors.ts'
 import type { Answer, BoundedRequest } from './bounded-http.ts'
+import { hasDigest } from './oci.ts'
 import type { RegistryHttp } from './registry-http.ts'
 
-const blobPath = /^\/v2\/.+\/blobs\/sha(256|512):[0-9a-f]+$/
+const blobPath = /^\/v2\/.+\/blobs\/(sha(?:256|512):[0-9a-f]+)$/
 
 /**
  * The wire under @azure/container-registry. The SDK follows redirects and Link headers to any host, and where a host
@@ -25,10 +27,24 @@ export function createSdkTransport(http: RegistryHttp, maxBodyBytes: number, lif
       const bounded = toBoundedRequest(request, maxBodyBytes, lifetime)
       const first = askedFor.get(request) ?? bounded.url
       askedFor.set(request, first)
-      const isBlobRedirect = first.host === http.registry && blobPath.test(first.pathname)
-      return toPipelineResponse(request, await http.send({ ...bounded, requestClass: 'read', isBlobRedirect }))
+      const [, blob] = blobPath.exec(decodeURIComponent(first.pathname)) ?? []
+      const isBlobRedirect = http.isRegistry(first) && blob !== undefined
+      const answer = await http.send({ ...bounded, requestClass: 'read', isBlobRedirect })
+      if (blob !== undefined && request.method === 'GET' && answer.status === 200)
+        refuseOtherBytes(answer, blob, bounded.url)
+      return toPipelineResponse(request, answer)
     },
   }
+}
+
+/** The SDK checks too, but where the bytes are others it throws in a stream's end handler: that ends the process. */
+function refuseOtherBytes({ body }: Answer, digest: string, url: URL): void {
+  if (hasDigest(body, digest)) return
+  throw new AppError({
+    kind: 'retryable',
+    reason: 'RegistryInvalidAnswer',
+    message: `${url.host} sent ${body.byteLength} bytes for ${digest} that are not those that it names`,
+  })
 }
 
 export function toBoundedRequest(
@@ -54,6 +70,7 @@ export function toPipelineResponse(request: PipelineRequest, { status, headers, 
     const first = Array.isArray(value) ? value[0] : value
     if (first !== undefined) response.headers.set(name, first)
   }
+  response.headers.set('content-length', body.byteLength)
   const { streamResponseStatusCodes: streamed } = request
   const isStreamed = streamed !== undefined && (streamed.has(status) || streamed.has(Number.POSITIVE_INFINITY))
   if (isStreamed) response.readableStreamBody = Readable.from([body], { objectMode: false })

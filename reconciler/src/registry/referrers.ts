@@ -1,0 +1,101 @@
+import type { Answer } from './bounded-http.ts'
+import { parseOciDocument, mediaTypes, type Descriptor } from './oci.ts'
+import type { RegistryHttp } from './registry-http.ts'
+import type { RegistryTokenSource } from './token-source.ts'
+import { invalidAnswer, statusError, type Attempt } from './translate-error.ts'
+
+export interface ReferrersRequest {
+  /** Repository without its host. */
+  readonly name: string
+  readonly digest: string
+  readonly artifactType: string
+  readonly signal: AbortSignal
+}
+
+export interface ReferrersWire {
+  readonly http: RegistryHttp
+  readonly tokens: RegistryTokenSource
+}
+
+const maxBodyBytes = 4 * 1024 * 1024
+const mostPages = 20
+
+/**
+ * What is attached to a manifest, or undefined where the registry has no referrers API.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+ */
+export async function listReferrers(
+  wire: ReferrersWire,
+  request: ReferrersRequest,
+): Promise<readonly Descriptor[] | undefined> {
+  const { http } = wire
+  const { name, digest, artifactType } = request
+  const attempt: Attempt = {
+    host: http.registry,
+    action: `list what is attached to ${http.registry}/${name}@${digest}`,
+  }
+  const first = new URL(`https://${http.registry}/v2/${name}/referrers/${digest}`)
+  first.searchParams.set('artifactType', artifactType)
+
+  const found: Descriptor[] = []
+  let url: URL | undefined = first
+  for (let pages = 0; url !== undefined; pages += 1) {
+    if (pages === mostPages) throw invalidAnswer(attempt, `more than ${mostPages} pages of referrers`)
+    const answer = await getOnceMore(wire, url, request)
+    if (answer.status === 404 && pages === 0) return undefined
+    if (answer.status !== 200) throw statusError(attempt, answer.status, answer.headers)
+    found.push(...readPage(answer, attempt))
+    url = nextPage(answer, first, attempt)
+  }
+  // The registry may leave the filter to us, and then says so in a header that proxies drop.
+  return found.filter((descriptor) => descriptor.artifactType === artifactType)
+}
+
+/** With a token of its scope; a refused one is replaced once. */
+async function getOnceMore(wire: ReferrersWire, url: URL, { name, signal }: ReferrersRequest): Promise<Answer> {
+  const scope = `repository:${name}:pull`
+  const answer = await get(wire, url, scope, signal)
+  if (answer.status !== 401 && answer.status !== 403) return answer
+  wire.tokens.drop(scope)
+  const again = await get(wire, url, scope, signal)
+  if (again.status === 401 || again.status === 403) wire.tokens.drop(scope)
+  return again
+}
+
+async function get({ http, tokens }: ReferrersWire, url: URL, scope: string, signal: AbortSignal): Promise<Answer> {
+  const token = await tokens.token(scope, signal)
+  return http.send({
+    url,
+    method: 'GET',
+    headers: { authorization: `Bearer ${token}`, accept: mediaTypes.ociIndex },
+    requestClass: 'referrers',
+    maxBodyBytes,
+    signal,
+  })
+}
+
+function readPage({ body }: Answer, attempt: Attempt): readonly Descriptor[] {
+  const document = parseOciDocument(parseJson(body, attempt))
+  if (document.kind !== 'index') throw invalidAnswer(attempt, 'its answer is not an index')
+  return document.index.manifests
+}
+
+/** Link: </v2/…?…>; rel="next" (RFC 8288), on the same host and path, for nothing else was asked. */
+function nextPage({ headers: { link } }: Answer, first: URL, attempt: Attempt): URL | undefined {
+  if (typeof link !== 'string') return undefined
+  const [, target] = /^\s*<([^>]*)>\s*;.*\brel="?next"?/i.exec(link) ?? []
+  if (target === undefined) return undefined
+  const next = URL.canParse(target, first.href) ? new URL(target, first) : undefined
+  if (next === undefined || next.origin !== first.origin || next.pathname !== first.pathname) {
+    throw invalidAnswer(attempt, 'its Link leads elsewhere')
+  }
+  return next
+}
+
+function parseJson(body: Buffer, attempt: Attempt): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch (error) {
+    throw invalidAnswer(attempt, 'its answer is not JSON', error)
+  }
+}
