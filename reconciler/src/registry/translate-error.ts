@@ -67,8 +67,7 @@ function meaningOf(status: number): [kind: ErrorKind, reason: Reason, why: strin
 function translateRestError(error: RestError, attempt: Attempt): AppError {
   const { statusCode, response, code } = error
   if (code === RestError.PARSE_ERROR) return invalidAnswer(attempt, 'its answer is not JSON', error)
-  if (statusCode === undefined) return unreachable(attempt, code ?? 'no answer', error)
-  if (statusCode < 300) return invalidAnswer(attempt, 'its answer lacks a part', error)
+  if (statusCode === undefined || statusCode < 300) return invalidAnswer(attempt, 'its answer lacks a part', error)
   return statusError(attempt, statusCode, response?.headers.toJSON() ?? {}, error)
 }
 
