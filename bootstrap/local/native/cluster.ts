@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import type { Cluster, ClusterFacts, ExecOptions, ExecResult } from '../backend.ts'
-import type { CertificateRequest, IssuedCertificate } from '../certificates.ts'
+import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from '../certificates.ts'
 import { openAuthority } from '../certificates.ts'
 import type { ProcessIdentity } from '../process.ts'
 import { run } from '../run.ts'
@@ -76,9 +76,22 @@ export function openCluster(facts: NativeClusterFacts, holder: ProcessIdentity):
   }
 }
 
-/** The CA of registry, blob host and Entra ID stand-in: what pods and the node are told to trust. */
-export function frontDoorAuthority(stateDir: string): ReturnType<typeof openAuthority> {
-  return openAuthority(join(stateDir, 'registry'), 'ca', 'windlass local registry CA')
+/** Certificate file of the CA of registry, blob host and Entra ID stand-in: what pods and the node are told to trust. */
+export async function frontDoorCaFile(stateDir: string): Promise<string> {
+  await frontDoorAuthority(stateDir)
+  return join(frontDoorDir(stateDir), `${frontDoorCa}.crt`)
+}
+
+async function frontDoorAuthority(stateDir: string): Promise<CertificateAuthority> {
+  const dir = frontDoorDir(stateDir)
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  return openAuthority(dir, frontDoorCa, 'windlass local registry CA')
+}
+
+const frontDoorCa = 'ca'
+
+function frontDoorDir(stateDir: string): string {
+  return join(stateDir, 'registry')
 }
 
 function exec(

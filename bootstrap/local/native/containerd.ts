@@ -6,7 +6,7 @@ import { assertUp, lastWords } from '../readiness.ts'
 import { CommandFailed, run } from '../run.ts'
 import { waitFor } from '../wait.ts'
 import { launcher } from './namespaces.ts'
-import { writeProgramImage } from './program-image.ts'
+import { writeStaticImage } from './static-image.ts'
 import type { ProcessHome } from './processes.ts'
 
 /** In the cluster's own mount namespace, where /run is its own: the place where containerd's tools look by default. */
@@ -47,7 +47,7 @@ export interface ImportOptions {
 
 /** Makes the pause image and gives it to containerd, as soon as that answers. */
 export async function importPauseImage({ home, program, processes, signal }: ImportOptions): Promise<void> {
-  const archive = await writeProgramImage(join(home.stateDir, 'containerd'), {
+  const archive = await writeStaticImage(join(home.stateDir, 'containerd'), {
     name: pauseImage,
     program,
     entrypoint: 'pause',

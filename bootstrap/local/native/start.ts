@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeCertificate } from '../certificates.ts'
 import { apiServerArguments, etcdArguments, prepareControlPlane } from '../control-plane.ts'
 import { applyObjects } from '../install.ts'
 import { writeKubeconfig } from '../kubeconfig.ts'
@@ -10,12 +9,12 @@ import { waitUntilReady } from '../readiness.ts'
 import type { ToolName } from '../tools.ts'
 import { createCgroup } from './cgroups.ts'
 import type { NativeCluster, NativeClusterFacts } from './cluster.ts'
-import { clusterFile, frontDoorAuthority, holderName, openCluster } from './cluster.ts'
+import { clusterFile, frontDoorCaFile, holderName, openCluster } from './cluster.ts'
 import type { ComponentUser } from './components.ts'
 import { controllerManagerArguments, schedulerArguments, writeComponentKubeconfig } from './components.ts'
 import { importPauseImage, writeContainerdFiles } from './containerd.ts'
 import { coreDnsArguments, dnsObjects, dnsUser } from './dns.ts'
-import { createNamespaces, nodeHostNames } from './namespaces.ts'
+import { createNamespaces } from './namespaces.ts'
 import { kubeletArguments, kubeProxyArguments } from './node.ts'
 import type { ProcessHome } from './processes.ts'
 import { recordProcess, startProcess } from './processes.ts'
@@ -71,7 +70,7 @@ export async function startCluster({ record, tools, signal, onStep }: StartOptio
     tools['kube-apiserver'],
     ...apiServerArguments({ files, etcdUrl: 'http://127.0.0.1:2379', ...server }),
   ])
-  const registryCaFile = await issueFrontDoorCertificate(stateDir, nodeIp)
+  const registryCaFile = await frontDoorCaFile(stateDir)
   await start('containerd', ['containerd', '--config', await writeContainerdFiles({ stateDir, registryCaFile })])
   await importPauseImage({ home, program: tools.pause, processes: started, ...withSignal })
 
@@ -140,14 +139,3 @@ const users = {
   proxy: { name: 'kube-proxy', user: 'system:kube-proxy' },
   dns: { name: 'coredns', user: dnsUser },
 } as const satisfies Record<string, ComponentUser>
-
-/** The one certificate of registry, blob host and Entra ID stand-in, as registry/tls.crt and tls.key; the CA's file. */
-async function issueFrontDoorCertificate(stateDir: string, nodeIp: string): Promise<string> {
-  const dir = join(stateDir, 'registry')
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  const authority = await frontDoorAuthority(stateDir)
-  const [commonName = ''] = nodeHostNames
-  const issued = await authority.issue({ commonName, dnsNames: nodeHostNames, ipAddresses: [nodeIp] })
-  await writeCertificate(dir, 'tls', issued)
-  return join(dir, 'ca.crt')
-}

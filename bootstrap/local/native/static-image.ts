@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../run.ts'
 
-export interface ProgramImage {
+export interface StaticImage {
   /** Name and tag that the image is known by. */
   readonly name: string
   /** A static program on this machine. */
@@ -16,7 +16,7 @@ export interface ProgramImage {
  * Writes an image of one static program and no base as a tar archive of an OCI image layout; returns its path.
  * https://github.com/opencontainers/image-spec/blob/main/image-layout.md
  */
-export async function writeProgramImage(dir: string, image: ProgramImage): Promise<string> {
+export async function writeStaticImage(dir: string, image: StaticImage): Promise<string> {
   const layout = join(dir, 'layout')
   await rm(layout, { recursive: true, force: true })
   await mkdir(join(layout, 'blobs', 'sha256'), { recursive: true })
@@ -54,7 +54,7 @@ interface Descriptor {
   readonly size: number
 }
 
-async function makeLayer(dir: string, { program, entrypoint }: ProgramImage): Promise<Buffer> {
+async function makeLayer(dir: string, { program, entrypoint }: StaticImage): Promise<Buffer> {
   const root = join(dir, 'root')
   const archive = join(dir, 'layer.tar')
   await mkdir(root, { recursive: true })

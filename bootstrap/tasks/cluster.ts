@@ -1,0 +1,73 @@
+// `npm run cluster -- up|down|status`: a cluster by itself, on this machine or by a context that is there already.
+import { Command } from 'commander'
+import type { Cluster, ClusterBackend } from '../local/backend.ts'
+import { contextBackend } from '../local/context.ts'
+import { formatElapsed } from '../local/elapsed.ts'
+import { nativeBackend } from '../local/native/backend.ts'
+
+interface Options {
+  readonly name: string
+  readonly context?: string
+}
+
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)))
+}
+
+const program = new Command('cluster')
+  .description('Bring a cluster up on this machine, take it down, or look at it.')
+  .configureHelp({ showGlobalOptions: true })
+  .option('--name <name>', 'which cluster; several run side by side', 'local')
+  .option('--context <name>', 'a cluster that is there already, by its context; it is neither made nor removed')
+program.command('up').description('bring it up, or find that it is').action(act(up))
+program.command('down').description('leave nothing of it').action(act(down))
+program.command('status').description('tell whether it is up; ends with 1 when it is not').action(act(status))
+await program.parseAsync()
+
+async function up(backend: ClusterBackend, { name }: Options): Promise<void> {
+  const startedAt = performance.now()
+  const onStep = (step: string): void => console.log(`${sinceText(startedAt)}  ${step}`)
+  const cluster = await backend.up({ name, signal: interruption.signal, onStep })
+  console.log(`${sinceText(startedAt)}  the cluster is up\n`)
+  describe(cluster)
+}
+
+async function down(backend: ClusterBackend, { name }: Options): Promise<void> {
+  const startedAt = performance.now()
+  const onStep = (step: string): void => console.log(`${sinceText(startedAt)}  ${step}`)
+  await backend.down({ name, signal: interruption.signal, onStep })
+  console.log(`${sinceText(startedAt)}  nothing of cluster ${name} is left`)
+}
+
+async function status(backend: ClusterBackend, { name }: Options): Promise<void> {
+  const cluster = await backend.find(name)
+  if (cluster !== undefined) return describe(cluster)
+  console.log(`cluster ${name} is not up`)
+  process.exitCode = 1
+}
+
+/** Fails with the message alone: a person reads it, and it says what to do. */
+function act(action: (backend: ClusterBackend, options: Options) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const options = program.opts<{ name: string; context?: string }>()
+    const backend = options.context === undefined ? nativeBackend() : contextBackend(options.context)
+    try {
+      await action(backend, options)
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : error)
+      process.exitCode = interruption.signal.aborted ? 130 : 1
+    }
+  }
+}
+
+function describe({ name, kubeconfig, nodeIp, stateDir }: Cluster): void {
+  console.log(`cluster     ${name}`)
+  if (nodeIp !== undefined) console.log(`node        ${nodeIp}`)
+  console.log(`state       ${stateDir}`)
+  console.log(`kubeconfig  export KUBECONFIG=${kubeconfig}`)
+}
+
+function sinceText(startedAt: number): string {
+  return formatElapsed(performance.now() - startedAt).padStart(12)
+}
