@@ -1,0 +1,102 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { platform as names } from './backend.ts'
+import { checkout } from './checkout.ts'
+import { authorityHost, ciIdentity, repositories, tokenAudience } from './identities.ts'
+import { withAttestation } from './images/attestation.ts'
+import { debianImages } from './images/debian-images.ts'
+import { programs } from './images/image-context.ts'
+import type { Platform } from './platform.ts'
+import { pushProgram } from './registry-push.ts'
+
+export interface ReleaseOptions {
+  readonly platform: Platform
+  /** The repository whose commit is released. */
+  readonly source: string
+  readonly sha: string
+  /** When the commit was made, RFC 3339. */
+  readonly created: string
+  readonly sequence: number
+  /** Pushes an index beside an attestation, as BuildKit does by default, instead of a bare image. */
+  readonly isIndex?: boolean
+  readonly signal?: AbortSignal
+  readonly onStep?: (step: string) => void
+}
+
+/** A release as CI leaves it behind: nobody has touched the cluster. */
+export interface PushedRelease {
+  readonly sha: string
+  /** What the tag names: of the image, or of the index around it. */
+  readonly digest: string
+  /** When the registry was asked to set the tag; epoch milliseconds, by its log. */
+  readonly pushedAtMs: number
+}
+
+/** What CI does on a push: build the commit, push it by digest, attach its manifests, and set the tag last. */
+export async function releasePredictor(options: ReleaseOptions): Promise<PushedRelease> {
+  const { platform, source, sha, created, sequence, isIndex = false, signal, onStep } = options
+  const startedAtMs = Date.now()
+  const { digest, reference } = await pushProgram({
+    registry: platform.registry,
+    root: source,
+    program: programs.predictor,
+    dockerfile: 'predictor/Dockerfile',
+    base: debianImages.base,
+    release: { revision: sha, created, sequence },
+    repository: repositories.predictor,
+    ...(isIndex && { wrap: withAttestation }),
+    ...(signal && { signal }),
+    ...(onStep && { onStep }),
+  })
+  onStep?.('attaching the manifests, then setting the tag')
+  await attach(platform, {
+    folder: join(source, 'manifests', 'predictor', 'release'),
+    reference,
+    sha,
+    ...(signal && { signal }),
+  })
+  const pushedAtMs = await platform.registry.firstRequestAtMs('ci', `/manifests/${sha}$`, startedAtMs)
+  if (pushedAtMs === undefined) throw new Error(`the registry was never asked to set the tag ${sha}`)
+  return { sha, digest, pushedAtMs }
+}
+
+interface AttachOptions {
+  readonly folder: string
+  readonly reference: string
+  readonly sha: string
+  readonly signal?: AbortSignal
+}
+
+/** Runs the command line that CI runs, as the identity that CI has: a token that is federated with the registry. */
+async function attach({ cluster }: Platform, { folder, reference, sha, signal }: AttachOptions): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'windlass-ci-'))
+  const bounds = signal && { signal }
+  try {
+    const { namespace, serviceAccount, clientId } = ciIdentity
+    const tokenFile = join(dir, 'token')
+    const { stdout } = await cluster.exec(
+      'kubectl',
+      ['--namespace', namespace, 'create', 'token', serviceAccount, '--audience', tokenAudience, '--duration', '10m'],
+      bounds,
+    )
+    await writeFile(tokenFile, stdout.trim(), { mode: 0o600 })
+    const command = join(checkout, 'reconciler', 'src', 'cli', 'windlass.ts')
+    await cluster.exec(
+      process.execPath,
+      [command, 'attach', folder, '--image', reference, '--revision', sha, '--tag', sha],
+      {
+        ...bounds,
+        env: {
+          AZURE_AUTHORITY_HOST: authorityHost,
+          AZURE_TENANT_ID: names.tenantId,
+          AZURE_CLIENT_ID: clientId,
+          AZURE_FEDERATED_TOKEN_FILE: tokenFile,
+          NODE_EXTRA_CA_CERTS: cluster.caFile,
+        },
+      },
+    )
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
