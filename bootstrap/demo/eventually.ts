@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { notOk, type CheckOptions, type Verdict } from './step.ts'
 
 const pauseMs = 100
+const lookTimeoutMs = 10_000
 
 /** Looks again and again until a look is ok or the time is up, then answers the last look; a look that throws is not ok. */
 export async function eventually(
@@ -18,11 +19,21 @@ export async function eventually(
 }
 
 async function attempt(look: (signal: AbortSignal) => Promise<Verdict>, signal: AbortSignal): Promise<Verdict> {
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(lookTimeoutMs)])
   try {
-    return await look(AbortSignal.any([signal, AbortSignal.timeout(10_000)]))
+    return await Promise.race([look(bounded), rejectOnAbort(bounded)])
   } catch (error) {
     return notOk(describe(error))
   }
+}
+
+/** Not every client takes a signal, and a look that never ends must not hold the story up. */
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
 }
 
 function describe(error: unknown): string {

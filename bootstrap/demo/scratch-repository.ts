@@ -5,10 +5,17 @@ import { run } from '../local/run.ts'
 /** A clone to make releases in, so that the story never touches the checkout it was started from. */
 export interface ScratchRepository {
   readonly path: string
-  /** Changes one file and commits it; answers the commit's full SHA. */
-  commit(change: Change): Promise<string>
-  /** The SHA of what is checked out. */
-  head(): Promise<string>
+  /** Changes one file and commits it. */
+  commit(change: Change): Promise<Commit>
+  /** What is checked out. */
+  head(): Promise<Commit>
+}
+
+export interface Commit {
+  /** In full. */
+  readonly sha: string
+  /** RFC 3339. */
+  readonly created: string
 }
 
 export interface Change {
@@ -36,6 +43,11 @@ export async function makeScratchRepository(
     return stdout.trim()
   }
 
+  const head = async (): Promise<Commit> => {
+    const [sha = '', created = ''] = (await git('log', '-1', '--format=%H %cI')).split(' ')
+    return { sha, created }
+  }
+
   await git('init', '--quiet', '--initial-branch=main')
   for (const file of await sourceFiles(checkout, signal)) {
     await cp(join(checkout, file), join(path, file), { recursive: true })
@@ -46,14 +58,14 @@ export async function makeScratchRepository(
 
   return {
     path,
-    head: () => git('rev-parse', 'HEAD'),
+    head,
     commit: async ({ message, file, edit }) => {
       const before = await readFile(join(path, file), 'utf8')
       const after = edit(before)
       if (after === before) throw new Error(`The change '${message}' changes nothing in ${file}.`)
       await writeFile(join(path, file), after)
       await git('commit', '--quiet', '--message', message, '--', file)
-      return git('rev-parse', 'HEAD')
+      return head()
     },
   }
 }

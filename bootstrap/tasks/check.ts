@@ -22,8 +22,14 @@ const checks: readonly Check[] = [
     name: 'links in documents',
     command: 'remark',
     args: [
-      ...['--frail', '--quiet', '--no-stdout', '--no-config', '--ignore-path=.prettierignore'],
-      ...['--use', 'remark-validate-links=repository:false', '.'],
+      '--frail',
+      '--quiet',
+      '--no-stdout',
+      '--no-config',
+      '--ignore-path=.prettierignore',
+      '--use',
+      'remark-validate-links=repository:false',
+      '.',
     ],
   },
 ]

@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { platform as names } from '../../local/backend.ts'
+import { checkout } from '../../local/checkout.ts'
+import { nativeBackend } from '../../local/native/backend.ts'
+import { type DemoContext, clusterOf, predictorHost, worldOf } from '../context.ts'
+import { eventually } from '../eventually.ts'
+import { makeScratchRepository } from '../scratch-repository.ts'
+import { notOk, ok, type Step } from '../step.ts'
+import { openWorld } from '../world.ts'
+
+export const clusterUp: Step<DemoContext> = {
+  name: 'cluster-up',
+  title: 'A Kubernetes cluster with a real node',
+  act: async (context, report) => {
+    const { clusterName, signal } = context
+    const cluster = await nativeBackend().up({ name: clusterName, signal, onStep: report })
+    context.cluster = cluster
+    context.world = openWorld({
+      kubeconfig: cluster.kubeconfig,
+      ingressUrl: `http://${cluster.nodeIp}:${names.ingressPort}`,
+      ingressHost: predictorHost,
+    })
+    context.scratch = await makeScratchRepository(checkout, join(cluster.stateDir, 'scratch'), signal)
+  },
+  check: (context, options) =>
+    eventually(async (signal) => {
+      const { items } = await worldOf(context).core.listNode()
+      const notReady = items.filter(
+        ({ status }) => !status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
+      )
+      if (items.length === 0 || notReady.length > 0)
+        return notOk(`${notReady.length} of ${items.length} nodes are not Ready`)
+      const cluster = clusterOf(context)
+      const { stdout } = await cluster.exec('getent', ['hosts', names.registryHost], { signal })
+      if (!stdout.includes(cluster.nodeIp)) return notOk(`${names.registryHost} resolves to '${stdout}'`)
+      const [node] = items
+      return ok(`node ${node?.metadata?.name} is Ready, Kubernetes ${node?.status?.nodeInfo?.kubeletVersion}`)
+    }, options),
+}

@@ -1,0 +1,76 @@
+import { Listr, PRESET_TIMER } from 'listr2'
+import type { DemoContext } from './context.ts'
+import type { StepResult } from './report.ts'
+import type { Step } from './step.ts'
+import { clusterUp } from './steps/cluster-up.ts'
+import { reconcilerReady } from './steps/reconciler-ready.ts'
+import { registryUp } from './steps/registry-up.ts'
+import { firstRelease, secondRelease, servedByIngress } from './steps/releases.ts'
+import { scrapedByPrometheus } from './steps/scraped-by-prometheus.ts'
+import { tornDown } from './steps/torn-down.ts'
+
+/** The story in its order; the last step is told apart, for it waits for the reader to have seen enough. */
+export const story: readonly Step<DemoContext>[] = [
+  clusterUp,
+  registryUp,
+  reconcilerReady,
+  firstRelease,
+  servedByIngress,
+  secondRelease,
+  scrapedByPrometheus,
+]
+
+export const ending = tornDown
+
+const checkTimeoutMs = 120_000
+
+/** Runs steps in order and stops at the first that fails; answers what each found, the failed one included. */
+export async function tell(steps: readonly Step<DemoContext>[], context: DemoContext): Promise<readonly StepResult[]> {
+  const results: StepResult[] = []
+  const tasks = new Listr<DemoContext>(
+    steps.map((step) => ({
+      title: step.title,
+      task: async (_, task) => {
+        const result = await runStep(step, context, (line) => {
+          task.output = line
+        })
+        results.push(result)
+        if (!result.ok) throw new Error(result.detail)
+        task.title = `${step.title}: ${result.detail}`
+      },
+    })),
+    {
+      // Where nobody watches, listr2 falls back to one plain line for each thing that happens.
+      rendererOptions: { timer: PRESET_TIMER, collapseErrors: false },
+      fallbackRenderer: 'simple',
+      fallbackRendererOptions: { timer: PRESET_TIMER },
+      exitOnError: true,
+      registerSignalListeners: false,
+    },
+  )
+  try {
+    await tasks.run(context)
+  } catch (error) {
+    // A step that fails is a result, told by the report; what is no step's verdict is a fault of the story itself.
+    if (results.every((result) => result.ok)) throw error
+  }
+  return results
+}
+
+/** Acts and checks; a step that throws failed, and says why. */
+export async function runStep(
+  step: Step<DemoContext>,
+  context: DemoContext,
+  report: (line: string) => void,
+): Promise<StepResult> {
+  const startedAt = performance.now()
+  const elapsed = (): number => Math.round(performance.now() - startedAt)
+  try {
+    await step.act?.(context, report)
+    const verdict = await step.check(context, { timeoutMs: checkTimeoutMs, signal: context.signal })
+    return { name: step.name, ...verdict, ms: elapsed() }
+  } catch (error) {
+    const detail = context.signal.aborted ? 'interrupted' : String(error instanceof Error ? error.message : error)
+    return { name: step.name, ok: false, detail, ms: elapsed() }
+  }
+}

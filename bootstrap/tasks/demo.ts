@@ -1,0 +1,56 @@
+// `npm run demo`: the main job as a story on a cluster of its own.
+import { once } from 'node:events'
+import { Command } from 'commander'
+import type { DemoContext } from '../demo/context.ts'
+import { makeReport, type StepResult, writeReport } from '../demo/report.ts'
+import { ending, story, tell } from '../demo/story.ts'
+import { whatToLookAt } from '../demo/what-to-look-at.ts'
+
+const options = new Command('npm run demo --')
+  .description('Brings up a cluster, lets it pull two releases of the predictor, and stays up until Ctrl-C.')
+  .option('--once', 'end after the story and take everything down', false)
+  .option('--report <file>', 'write what each step found as JSON')
+  .option('--name <name>', 'of the cluster, so that several can run side by side', 'demo')
+  .parse()
+  .opts<{ once: boolean; report?: string; name: string }>()
+
+if (process.getuid?.() !== 0) {
+  console.error('The demo brings up a real node in namespaces of its own, and needs root for that: sudo npm run demo')
+  process.exit(1)
+}
+
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
+
+const context: DemoContext = {
+  clusterName: options.name,
+  releases: [],
+  pushToReadyMs: [],
+  signal: interruption.signal,
+}
+
+const results: StepResult[] = [...(await tell(story, context))]
+const isTold = results.length === story.length && results.every(({ ok }) => ok)
+
+if (isTold && !options.once) {
+  console.log(whatToLookAt(context))
+  if (!interruption.signal.aborted) await once(interruption.signal, 'abort')
+}
+
+// Taking down is not interrupted by the Ctrl-C that asked for it.
+await context.platform?.close()
+results.push(...(await tell([ending], { ...context, signal: new AbortController().signal })))
+
+const report = makeReport(
+  [...story, ending].map(({ name }) => name),
+  results,
+  context.pushToReadyMs,
+)
+if (options.report !== undefined) await writeReport(options.report, report)
+for (const { name, ok, detail } of results) if (!ok) console.error(`${name}: ${detail}`)
+console.log(
+  report.ok
+    ? `Every step held. Push to ready: ${context.pushToReadyMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', ')}.`
+    : 'The story did not come to its end.',
+)
+process.exitCode = report.ok ? 0 : 1

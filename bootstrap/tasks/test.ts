@@ -1,0 +1,131 @@
+// `npm test`: every tier, or the one that is named. What a tier needs beyond npm's packages is brought up once, before
+// its first test, and taken down after its last.
+import { existsSync } from 'node:fs'
+import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { run } from './process.ts'
+import { readTap, type TestCounts } from './tap-report.ts'
+
+interface Tier {
+  readonly name: string
+  readonly pattern: string
+  /** One test file's bound, in seconds. */
+  readonly timeoutS: number
+  readonly jobs: number
+  /** Brings up what the tier's tests share, answers the environment that tells them of it, and how to take it down. */
+  readonly prepare?: (signal: AbortSignal) => Promise<Prepared>
+}
+
+interface Prepared {
+  readonly env: Readonly<Record<string, string>>
+  readonly release: () => Promise<void>
+}
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const isRoot = process.getuid?.() === 0
+
+const tiers: Readonly<Record<'unit' | 'api' | 'e2e', Tier>> = {
+  unit: { name: 'unit', pattern: '**/*.test.ts', timeoutS: 120, jobs: 2 },
+  api: { name: 'api', pattern: '**/*.api.ts', timeoutS: 300, jobs: 2, prepare: prepareApi },
+  e2e: { name: 'e2e', pattern: '**/*.e2e.ts', timeoutS: 900, jobs: 1, prepare: prepareE2e },
+}
+
+const [tierName, ...files] = process.argv.slice(2)
+if (tierName !== undefined && !Object.hasOwn(tiers, tierName)) {
+  console.error(`There is no tier '${tierName}': npm test runs all, npm run test:unit, test:api and test:e2e one each.`)
+  process.exit(2)
+}
+
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort())
+
+const left: string[] = []
+const total = { passed: 0, failed: 0, empty: [] as string[] }
+for (const tier of chosen()) {
+  if (interruption.signal.aborted) break
+  const counts = await runTier(tier)
+  total.passed += counts.passed
+  total.failed += counts.failed
+  total.empty.push(...counts.empty)
+}
+
+for (const name of total.empty) console.error(`not a test: ${name}`)
+for (const reason of left) console.error(reason)
+const failed = total.failed + total.empty.length
+if (total.passed + failed === 0) console.error('No test ran.')
+console.log(`${total.passed} passed, ${failed} failed`)
+const isIncomplete = left.length > 0 && process.env['CI'] !== undefined
+process.exitCode = failed > 0 || total.passed === 0 || isIncomplete || interruption.signal.aborted ? 1 : 0
+
+function chosen(): readonly Tier[] {
+  if (tierName === 'unit' || tierName === 'api') return [tiers[tierName]]
+  if (!isRoot) {
+    left.push('Left out: the end-to-end tests. They bring up a real node and need root: sudo npm run test:e2e')
+    return tierName === 'e2e' ? [] : [tiers.unit, tiers.api]
+  }
+  return tierName === 'e2e' ? [tiers.e2e] : [tiers.unit, tiers.api, tiers.e2e]
+}
+
+async function runTier(tier: Tier): Promise<TestCounts> {
+  const testFiles = files.length > 0 ? files : await findTests(tier.pattern)
+  const none: TestCounts = { passed: 0, failed: 0, empty: [] }
+  if (testFiles.length === 0) return none
+
+  console.log(`\n${tier.name}: ${testFiles.length} files`)
+  const startedAt = Date.now()
+  const prepared = await tier.prepare?.(interruption.signal)
+  const folder = await mkdtemp(join(tmpdir(), 'windlass-tap-'))
+  try {
+    const output = join(folder, 'results.tap')
+    const exitCode = await run(
+      'tap',
+      [
+        'run',
+        '--disable-coverage',
+        `--jobs=${tier.jobs}`,
+        `--timeout=${tier.timeoutS}`,
+        `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`,
+        `--output-file=${output}`,
+        ...testFiles,
+      ],
+      { env: prepared?.env ?? {}, signal: interruption.signal },
+    )
+    const counts = existsSync(output) ? readTap(await readFile(output, 'utf8')) : none
+    const seconds = Math.round((Date.now() - startedAt) / 1000)
+    console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
+    // tap may fail for what is no assertion: a crash before the first, a test that never ended.
+    return exitCode !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    await prepared?.release()
+  }
+}
+
+async function findTests(pattern: string): Promise<string[]> {
+  const found: string[] = []
+  const isOutside = (name: string): boolean => /(^|\/)(node_modules|dist|\.git)$/.test(name)
+  for await (const path of glob(join(root, pattern), { exclude: isOutside })) found.push(relative(root, path))
+  return found.sort()
+}
+
+async function prepareApi(signal: AbortSignal): Promise<Prepared> {
+  const { startApiServer } = await import('../local/api-server.ts')
+  const dir = await mkdtemp(join(tmpdir(), 'windlass-api-'))
+  const server = await startApiServer({ dir, signal })
+  return {
+    env: { WINDLASS_TEST_KUBECONFIG: server.kubeconfig, WINDLASS_TEST_AUDIT_LOG: server.auditLog },
+    release: async () => {
+      await server.stop()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function prepareE2e(signal: AbortSignal): Promise<Prepared> {
+  const { platformDown, platformUp } = await import('../local/platform.ts')
+  const name = `test-${process.pid}`
+  await platformUp({ name, signal, onStep: (step) => console.log(`  ${step}`) })
+  return { env: { WINDLASS_TEST_CLUSTER: name }, release: () => platformDown({ name }) }
+}
