@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 
 /**
@@ -45,6 +46,24 @@ export async function readAuditLog(
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     const event = parseLine(line)
     if (event !== undefined && isWanted(event)) found.push(event)
+  }
+  return found
+}
+
+/** Where the log ends now, for {@link readAuditLogFrom}. */
+export async function endOfAuditLog(file: string): Promise<number> {
+  return (await stat(file)).size
+}
+
+/**
+ * The events since a place in the log. A request is in it, at stage RequestReceived, before it is served; its
+ * ResponseComplete is written after the answer is sent.
+ */
+export async function readAuditLogFrom(file: string, fromByte: number): Promise<readonly AuditEvent[]> {
+  const found: AuditEvent[] = []
+  for await (const line of createInterface({ input: createReadStream(file, { start: fromByte }) })) {
+    const event = parseLine(line)
+    if (event !== undefined) found.push(event)
   }
   return found
 }
