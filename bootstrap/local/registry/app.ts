@@ -82,7 +82,8 @@ async function arrive(options: AppOptions, request: FastifyRequest, reply: Fasti
   const fault = faults.meet({ host: role, method: request.method, path, repository })
   let user: string | undefined
   const gone = new AbortController()
-  const startBytes = request.raw.socket.bytesWritten
+  const { socket } = request.raw
+  const startBytes = socket.bytesWritten
   const atMs = Date.now()
   const startedAt = performance.now()
   const sequence = requests.begin()
@@ -96,7 +97,7 @@ async function arrive(options: AppOptions, request: FastifyRequest, reply: Fasti
       path,
       query: rawQuery,
       status: reply.raw.headersSent ? reply.raw.statusCode : 0,
-      bytesSent: request.raw.socket.bytesWritten - startBytes,
+      bytesSent: socket.bytesWritten - startBytes,
       durationMs: performance.now() - startedAt,
       ...(user !== undefined && { user }),
       ...(repository !== undefined && { repository }),
@@ -161,7 +162,8 @@ async function respond(reply: FastifyReply, { fault, call }: Visit, served: Answ
     return
   }
   void reply.code(answer.status).headers(mutable(answer.headers))
-  await reply.send(answer.body)
+  // Fastify would add a charset to the type of a text.
+  await reply.send(typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body)
 }
 
 /** Sends the head and what there is of the body, and ends the connection. */
