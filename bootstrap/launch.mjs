@@ -22,6 +22,7 @@ const tasks = {
   generate: { program: 'bootstrap/tasks/generate.ts', needsGo: false },
   predictor: { program: 'predictor/src/server.ts', needsGo: false },
   windlass: { program: 'reconciler/src/cli/windlass.ts', needsGo: false },
+  'image-context': { program: 'bootstrap/tasks/image-context.ts', needsGo: false },
 }
 
 const oldestNode = [20, 0]

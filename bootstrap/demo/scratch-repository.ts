@@ -25,6 +25,7 @@ export interface Change {
   readonly edit: (text: string) => string
 }
 
+const topLevel = ['predictor', 'manifests', 'package.json', 'tsconfig.json', 'LICENSE', 'bootstrap']
 const author = ['-c', 'user.name=A Developer', '-c', 'user.email=developer@windlass.test', '-c', 'commit.gpgsign=false']
 
 /**
@@ -53,7 +54,7 @@ export async function makeScratchRepository(
     await cp(join(checkout, file), join(path, file), { recursive: true })
   }
   await symlink(join(checkout, 'node_modules'), join(path, 'node_modules'))
-  await git('add', '--all', '--force', '--', 'predictor', 'manifests', 'package.json', 'tsconfig.json', 'bootstrap')
+  await git('add', '--all', '--force', '--', ...topLevel)
   await git('commit', '--quiet', '--message', 'What is checked out')
 
   return {
@@ -72,7 +73,14 @@ export async function makeScratchRepository(
 
 /** What a release of the predictor is made from. */
 async function sourceFiles(checkout: string, signal: AbortSignal): Promise<readonly string[]> {
-  const wanted = ['predictor', 'manifests/predictor', 'package.json', 'tsconfig.json', 'bootstrap/local/images']
+  const wanted = [
+    'predictor',
+    'manifests/predictor',
+    'package.json',
+    'tsconfig.json',
+    'LICENSE',
+    'bootstrap/local/images',
+  ]
   const { stdout } = await run(
     'git',
     ['-C', checkout, 'ls-files', '--cached', '--others', '--exclude-standard', '--', ...wanted],
