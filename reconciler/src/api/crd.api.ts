@@ -1,5 +1,6 @@
 import { HttpMethod } from '@kubernetes/client-node'
 import t from 'tap'
+import { sharedApiServer } from '../../../bootstrap/local/testing.ts'
 import { testCluster } from '../kube/test-cluster.ts'
 import type { Delivery, DeliverySpec } from './delivery.ts'
 import { apiVersion, kind, plural } from './delivery.ts'
@@ -7,7 +8,7 @@ import { installCrd } from './test-crd.ts'
 
 t.setTimeout(180_000)
 
-const cluster = await testCluster(t)
+const cluster = testCluster(t, await sharedApiServer(t))
 await installCrd(cluster)
 const path = `/apis/${apiVersion}/namespaces/${await cluster.namespace('crd')}/${plural}`
 

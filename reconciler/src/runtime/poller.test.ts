@@ -1,0 +1,418 @@
+import t, { type Test } from 'tap'
+import { AppError } from '../core/errors.ts'
+import { knownReleases, knownSinceMs } from '../core/releases.ts'
+import { repository, running } from '../core/test-builders.ts'
+import { createLog } from '../telemetry/log.ts'
+import { createMetrics } from '../telemetry/metrics.ts'
+import { FakeClock, settle } from './fake-clock.ts'
+import { Poller, type PollSubject } from './poller.ts'
+import { TestRegistry } from './test-registry.ts'
+
+const key = 'team/web'
+
+t.test('a new Delivery is polled at once', async (t) => {
+  const { registry, poller, changed } = setUp(t)
+  registry.push()
+
+  poller.follow(key, subject())
+  await settle()
+
+  t.same(changed, [key])
+  t.match(poller.view(key).images, [{ tag: 'r1', sequence: 1 }])
+})
+
+t.test('before the first poll nothing is known', async (t) => {
+  const { poller } = setUp(t)
+
+  poller.follow(key, subject())
+
+  t.same(poller.view(key), {})
+  t.same(poller.view('nobody/knows'), {})
+})
+
+t.test('an empty repository is told once', async (t) => {
+  const { poller, changed, tick } = setUp(t)
+  poller.follow(key, subject())
+  await settle()
+
+  await tick()
+
+  t.same(poller.view(key), { images: [] })
+  t.same(changed, [key])
+})
+
+t.test('an unchanged registry costs one request and tells nobody', async (t) => {
+  const { registry, poller, changed, tick } = setUp(t)
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+  registry.asked.length = 0
+
+  await tick()
+
+  t.same(registry.asked, ['scan'])
+  t.same(changed, [key])
+})
+
+t.test('a push is told at the next poll, and its manifest read once', async (t) => {
+  const { registry, poller, changed, tick } = setUp(t)
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+  const { digest } = registry.push()
+  registry.asked.length = 0
+
+  await tick()
+  await tick()
+
+  t.same(registry.asked, ['scan', `image ${digest}`, 'scan'])
+  t.same(changed, [key, key])
+  t.match(poller.view(key).images, [{ tag: 'r2' }, { tag: 'r1' }])
+})
+
+t.test('a poll that fails keeps what was seen, and says so beside it', async (t) => {
+  const { registry, poller, changed, tick } = setUp(t)
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+  registry.push()
+  registry.failure = unavailable()
+
+  await tick()
+
+  t.match(poller.view(key), { images: [{ tag: 'r1' }], problem: { reason: 'RegistryUnavailable', kind: 'retryable' } })
+  t.equal(poller.view(key).images?.length, 1)
+  t.equal(changed.length, 2)
+})
+
+t.test('a read that fails in the middle is no read', async (t) => {
+  const { registry, poller, tick } = setUp(t)
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+  registry.push()
+  const image = registry.image.bind(registry)
+  registry.image = () => Promise.reject(unavailable())
+
+  await tick()
+  t.equal(poller.view(key).images?.length, 1)
+
+  registry.image = image
+  await tick(10_000)
+  t.match(poller.view(key), { images: [{ tag: 'r2' }, { tag: 'r1' }] })
+  t.notOk(poller.view(key).problem)
+})
+
+t.test('a failure is told once, however often it is met', async (t) => {
+  const { registry, poller, changed, tick } = setUp(t)
+  registry.failure = unavailable()
+  poller.follow(key, subject())
+  await settle()
+
+  for (let n = 0; n < 5; n += 1) await tick(60_000)
+
+  t.same(changed, [key])
+})
+
+t.test('after a failure it tries again before the schedule would', async (t) => {
+  const { registry, poller, clock } = setUp(t)
+  registry.failure = unavailable()
+  poller.follow(key, subject())
+  await settle()
+  registry.failure = undefined
+  registry.push()
+
+  await clock.advance(1_000)
+
+  t.match(poller.view(key).images, [{ tag: 'r1' }])
+})
+
+t.test('while the registry asks for time, no poll goes out, not even one that is asked for', async (t) => {
+  const { registry, poller, clock, tick } = setUp(t)
+  registry.failure = unavailable(30_000)
+  poller.follow(key, subject())
+  await settle()
+  registry.failure = undefined
+  registry.asked.length = 0
+
+  for (let n = 0; n < 5; n += 1) await tick(5_000)
+  poller.pollNow(key)
+  await settle()
+  t.same(registry.asked, [])
+
+  await clock.advance(5_000)
+  t.same(registry.asked, ['scan'])
+})
+
+t.test('where we are refused, the schedule alone tries again', async (t) => {
+  const { registry, poller, clock, tick } = setUp(t)
+  registry.failure = new AppError({ kind: 'waiting', reason: 'RegistryForbidden', message: '403' })
+  poller.follow(key, subject())
+  await settle()
+
+  await clock.advance(600_000)
+  t.same(registry.asked, ['scan'])
+
+  await tick()
+  t.same(registry.asked, ['scan', 'scan'])
+})
+
+t.test('an image that can not be run does not fail the poll', async (t) => {
+  const { registry, poller } = setUp(t)
+  registry.spoil(registry.push().digest)
+
+  poller.follow(key, subject())
+  await settle()
+
+  t.match(poller.view(key), { images: [{ tag: 'r1', problem: /no image/ }] })
+})
+
+t.test('after a restart all since highWater is read, and no manifest of what is older', async (t) => {
+  const { registry, poller } = setUp(t)
+  for (let n = 0; n < 3; n += 1) registry.push()
+
+  poller.follow(key, subject(2))
+  await settle()
+
+  t.match(poller.view(key).images, [{ tag: 'r3' }, { tag: 'r2' }])
+  t.equal(registry.asked.filter((what) => what.startsWith('image')).length, 1)
+})
+
+t.test('when highWater moves on, what is older is forgotten at the next poll', async (t) => {
+  const { registry, poller, tick } = setUp(t)
+  for (let n = 0; n < 3; n += 1) registry.push()
+  poller.follow(key, subject())
+  await settle()
+
+  poller.follow(key, subject(3))
+  await tick()
+
+  t.same(
+    poller.view(key).images?.map(({ tag }) => tag),
+    ['r3'],
+  )
+})
+
+t.test('when a pin moves highWater back, what lies above it is read again', async (t) => {
+  const { registry, poller, tick } = setUp(t)
+  for (let n = 0; n < 3; n += 1) registry.push()
+  poller.follow(key, subject(3))
+  await settle()
+
+  poller.follow(key, subject(1))
+  await tick()
+
+  t.same(
+    poller.view(key).images?.map(({ tag, sequence }) => [tag, sequence]),
+    [
+      ['r3', 3],
+      ['r2', 2],
+      ['r1', undefined],
+    ],
+  )
+})
+
+t.test('a poll under way when highWater moves is done again', async (t) => {
+  const { registry, poller } = setUp(t)
+  for (let n = 0; n < 3; n += 1) registry.push()
+  const gate = Promise.withResolvers<void>()
+  registry.gate = gate.promise
+  poller.follow(key, subject(3))
+  await settle()
+
+  poller.follow(key, subject(1))
+  gate.resolve()
+  await settle()
+
+  t.same(poller.view(key).images?.length, 3)
+})
+
+t.test('a rescan finds that a tag was deleted', async (t) => {
+  const { registry, poller, tick } = setUp(t)
+  registry.push()
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+  registry.delete('r1')
+  await tick()
+  t.equal(poller.view(key).images?.length, 2, 'the head is the same, so nothing was read')
+
+  poller.rescan(key)
+  await settle()
+
+  t.match(poller.view(key).images, [{ tag: 'r2' }])
+  t.equal(poller.view(key).images?.length, 1)
+})
+
+t.test('another repository is read from the beginning', async (t) => {
+  const { registry, poller, changed } = setUp(t)
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+
+  poller.follow(key, { ...subject(), repository: 'fabrikam.azurecr.io/web' })
+  t.same(poller.view(key), {}, 'nothing of the old one counts')
+  await settle()
+
+  t.equal(changed.length, 2)
+})
+
+t.test('another schedule takes the place of the one before', async (t) => {
+  const { poller, schedules } = setUp(t)
+  poller.follow(key, subject())
+  await settle()
+
+  poller.follow(key, { ...subject(), schedule: '0 * * * *' })
+
+  t.same([...schedules.keys()], ['0 * * * *'])
+})
+
+t.test('a Delivery that is gone is not polled any more', async (t) => {
+  const { registry, poller, schedules, clock } = setUp(t)
+  registry.failure = unavailable()
+  poller.follow(key, subject())
+  await settle()
+  registry.asked.length = 0
+
+  poller.forget(key)
+  await clock.advance(600_000)
+
+  t.same(registry.asked, [])
+  t.equal(schedules.size, 0)
+})
+
+t.test('of one repository one poll is under way at a time', async (t) => {
+  const { registry, poller } = setUp(t)
+  const gate = Promise.withResolvers<void>()
+  registry.gate = gate.promise
+
+  poller.follow('team/a', subject())
+  poller.follow('team/b', subject())
+  await settle()
+  t.same(registry.asked, ['scan'])
+
+  gate.resolve()
+  await settle()
+  t.same(registry.asked, ['scan', 'scan'])
+})
+
+t.test('on abort the poll under way ends, and nothing is left', async (t) => {
+  const { registry, poller, schedules, abort, ended, clock, changed } = setUp(t)
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+  registry.scan = (_, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+    })
+  poller.pollNow(key)
+  await settle()
+
+  abort()
+  await ended
+
+  t.equal(schedules.size, 0)
+  t.equal(clock.pending, 0)
+  t.same(changed, [key])
+})
+
+t.test('jitter puts a poll off by a part of the time to the next', async (t) => {
+  const { registry, poller, schedules, clock } = setUp(t, { random: 0.5, jitterMs: 10_000 })
+  poller.follow(key, subject())
+  await settle()
+  registry.asked.length = 0
+
+  for (const call of schedules.values()) call(30_000)
+  await clock.advance(1_499)
+  t.same(registry.asked, [])
+
+  await clock.advance(1)
+  t.same(registry.asked, ['scan'])
+})
+
+t.test('what no adapter translated is counted as a bug, and tried again', async (t) => {
+  const { registry, poller, metrics, clock } = setUp(t)
+  const scan = registry.scan.bind(registry)
+  registry.scan = () => Promise.reject(new TypeError('x is undefined'))
+  poller.follow(key, subject())
+  await settle()
+
+  t.match(poller.view(key).problem, { reason: 'InternalError', kind: 'retryable' })
+  t.match((await metrics.expose()).body, 'windlass_bugs_total 1')
+
+  registry.scan = scan
+  await clock.advance(1_000)
+  t.notOk(poller.view(key).problem)
+})
+
+function setUp(t: Test, { random = 0, jitterMs = 0 } = {}) {
+  const registry = new TestRegistry()
+  const clock = new FakeClock()
+  const metrics = createMetrics()
+  const changed: string[] = []
+  const schedules = new Map<string, (untilNextMs: number) => void>()
+  const poller = new Poller({
+    tags: registry,
+    schedules: {
+      problemOf: () => undefined,
+      follow(schedule, _, onTime) {
+        schedules.set(schedule, onTime)
+        return () => schedules.delete(schedule)
+      },
+    },
+    clock,
+    random: () => random,
+    jitterMs,
+    log: createLog({ level: 'error', destination: { write: () => {} } }),
+    metrics,
+    onChange: (name) => changed.push(name),
+  })
+  const controller = new AbortController()
+  const ended = poller.run(controller.signal)
+  t.teardown(async () => {
+    controller.abort()
+    await ended
+  })
+  return {
+    registry,
+    clock,
+    metrics,
+    changed,
+    schedules,
+    poller,
+    ended,
+    abort: () => controller.abort(),
+    /** The schedule strikes, after some time. */
+    tick: async (afterMs = 30_000) => {
+      await clock.advance(afterMs)
+      for (const call of schedules.values()) call(30_000)
+      await clock.advance(0)
+      await settle()
+    },
+  }
+}
+
+/** Of a Delivery in which the n-th push runs, or none yet. */
+function subject(n?: number): PollSubject {
+  const status = n === undefined ? {} : running(n)
+  const sinceMs = knownSinceMs(status)
+  return {
+    repository,
+    pattern: '.*',
+    isRelease: () => true,
+    schedule: '*/30 * * * * *',
+    timeZone: 'UTC',
+    known: knownReleases(status),
+    ...(sinceMs !== undefined && { knownSinceMs: sinceMs }),
+  }
+}
+
+function unavailable(retryAfterMs?: number): AppError {
+  const message = 'no answer'
+  return new AppError({
+    kind: 'retryable',
+    reason: 'RegistryUnavailable',
+    message,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  })
+}

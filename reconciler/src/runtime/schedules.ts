@@ -1,0 +1,71 @@
+import { createTask, validateDetailed } from 'node-cron'
+import type { Log } from '../telemetry/log.ts'
+
+/** Points in time by cron expression and time zone. */
+export interface Schedules {
+  /** What is wrong with them, for a person; undefined where they can be followed. */
+  problemOf(schedule: string, timeZone: string): string | undefined
+  /**
+   * Calls back at each time of the schedule, with the milliseconds until the next, until the function it answers is
+   * called. Both arguments must be without problem.
+   */
+  follow(schedule: string, timeZone: string, onTime: (untilNextMs: number) => void): () => void
+}
+
+interface Shared {
+  readonly listeners: Set<(untilNextMs: number) => void>
+  readonly stop: () => void
+}
+
+/** By node-cron; one timer for all who follow the same schedule, however many Deliveries there are. */
+export function cronSchedules(log: Log): Schedules {
+  const shared = new Map<string, Shared>()
+  // Its own logger writes coloured lines to the console.
+  const logger = {
+    info: (message: string) => log.debug({ detail: message }, 'schedule'),
+    debug: (message: string | Error) => log.debug({ detail: String(message) }, 'schedule'),
+    warn: (message: string) => log.warn({ detail: message }, 'schedule'),
+    error: (message: string | Error) => log.error({ err: message }, 'schedule failed'),
+  }
+
+  function begin(schedule: string, timeZone: string): Shared {
+    const listeners: Shared['listeners'] = new Set()
+    const onTime = () => {
+      const untilNextMs = task.msToNext() ?? 0
+      for (const listener of listeners) listener(untilNextMs)
+    }
+    // A process that was stopped or busy polls once when it comes back, however late it is.
+    const options = { timezone: timeZone, logger, suppressMissedWarning: true, missedExecutionTolerance: 86_400_000 }
+    const task = createTask(schedule, onTime, options)
+    void task.start()
+    return { listeners, stop: () => void task.destroy() }
+  }
+
+  return {
+    problemOf,
+    follow(schedule, timeZone, onTime) {
+      const key = `${schedule} ${timeZone}`
+      const entry = shared.get(key) ?? begin(schedule, timeZone)
+      shared.set(key, entry)
+      const listener = (untilNextMs: number) => onTime(untilNextMs)
+      entry.listeners.add(listener)
+      return () => {
+        entry.listeners.delete(listener)
+        if (entry.listeners.size > 0) return
+        entry.stop()
+        shared.delete(key)
+      }
+    },
+  }
+}
+
+function problemOf(schedule: string, timeZone: string): string | undefined {
+  const { errors } = validateDetailed(schedule)
+  if (errors.length > 0) return `"${schedule}" is not a schedule: ${errors.map(({ message }) => message).join('; ')}`
+  try {
+    Intl.DateTimeFormat('en', { timeZone }).resolvedOptions()
+    return undefined
+  } catch {
+    return `"${timeZone}" is not a time zone`
+  }
+}

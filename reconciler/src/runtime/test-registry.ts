@@ -1,0 +1,111 @@
+import { AppError } from '../core/errors.ts'
+import { scanFirstPage, type Tag, type TagScan } from '../core/tag-scan.ts'
+import { digestOf, startMs } from '../core/test-builders.ts'
+import type { BundleContent, BundleReference, ImageFacts, ScanRequest, TagSource } from '../registry/tag-source.ts'
+
+/** A registry in memory, behind our own port: what the loop sees of one, and what it asked. */
+export class TestRegistry implements TagSource {
+  readonly asked: string[] = []
+  /** Thrown by every call while it is set. */
+  failure: AppError | undefined
+  /** Awaited by every scan before it answers. */
+  gate: Promise<void> = Promise.resolve()
+  readonly #tags = new Map<string, Tag>()
+  readonly #facts = new Map<string, Omit<ImageFacts, 'digest' | 'mediaType'>>()
+  readonly #bundles = new Map<string, BundleReference & BundleContent>()
+  #pushes = 0
+
+  /** The n-th push is tag `rN`, a minute after the one before, with its bundle unless told otherwise. */
+  push(
+    options: { tag?: string; sequence?: number | undefined; documents?: readonly unknown[]; hasBundle?: boolean } = {},
+  ): Tag {
+    this.#pushes += 1
+    const n = this.#pushes
+    const atMs = startMs + n * 60_000
+    const tag: Tag = { name: options.tag ?? `r${n}`, digest: digestOf(n), createdAtMs: atMs, updatedAtMs: atMs }
+    this.#tags.set(tag.name, tag)
+    const sequence = 'sequence' in options ? options.sequence : n
+    this.#facts.set(tag.digest, { revision: tag.name, ...(sequence !== undefined && { sequence }) })
+    if (options.hasBundle !== false) this.attach(tag, options.documents)
+    return tag
+  }
+
+  attach(tag: Tag, documents: readonly unknown[] = defaultDocuments): void {
+    const digest = digestOf(1000 + this.#bundles.size)
+    this.#bundles.set(digest, { digest, subject: tag.digest, revision: tag.name, documents })
+  }
+
+  delete(name: string): void {
+    this.#tags.delete(name)
+  }
+
+  /** Points a tag at another digest, as a second push under the same name does. */
+  move(name: string): void {
+    const before = this.#tags.get(name)
+    if (before === undefined) throw new Error(`there is no tag ${name}`)
+    this.#pushes += 1
+    const moved = { ...before, digest: digestOf(this.#pushes), updatedAtMs: startMs + this.#pushes * 60_000 }
+    this.#tags.set(name, moved)
+    this.#facts.set(moved.digest, { revision: name })
+  }
+
+  async scan(request: ScanRequest, signal: AbortSignal): Promise<TagScan> {
+    await this.#ask('scan', signal)
+    await this.gate
+    const all = [...this.#tags.values()].sort((a, b) => b.updatedAtMs - a.updatedAtMs)
+    const step = scanFirstPage(request, all, true)
+    if (step.kind !== 'done') throw new Error('one page holds all')
+    return step.scan
+  }
+
+  async tag(_: string, name: string, signal: AbortSignal): Promise<Tag | undefined> {
+    await this.#ask(`tag ${name}`, signal)
+    return this.#tags.get(name)
+  }
+
+  async image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts> {
+    await this.#ask(`image ${digest}`, signal)
+    const facts = this.#facts.get(digest)
+    if (facts !== undefined) return { digest, mediaType: 'application/vnd.oci.image.manifest.v1+json', ...facts }
+    throw new AppError({ kind: 'terminal', reason: 'ImageInvalid', message: `${repository}@${digest}: no image` })
+  }
+
+  async bundles(_: string, digest: string, signal: AbortSignal): Promise<readonly BundleReference[]> {
+    await this.#ask(`bundles ${digest}`, signal)
+    return [...this.#bundles.values()].filter(({ subject }) => subject === digest)
+  }
+
+  async bundle(_: string, { digest }: BundleReference, signal: AbortSignal): Promise<BundleContent> {
+    await this.#ask(`bundle ${digest}`, signal)
+    const bundle = this.#bundles.get(digest)
+    if (bundle !== undefined) return bundle
+    throw new AppError({ kind: 'terminal', reason: 'BundleInvalid', message: `${digest}: no bundle` })
+  }
+
+  /** Makes an image one that can't be run. */
+  spoil(digest: string): void {
+    this.#facts.delete(digest)
+  }
+
+  async #ask(what: string, signal: AbortSignal): Promise<void> {
+    this.asked.push(what)
+    signal.throwIfAborted()
+    if (this.failure !== undefined) throw this.failure
+  }
+}
+
+const defaultDocuments: readonly unknown[] = [
+  {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'web', image: 'web', resources: {} }] },
+      },
+    },
+  },
+]
