@@ -29,6 +29,8 @@ export interface RegistryStandIn {
   readonly requests: RequestLog
   /** Where the admin API listens, where it was asked for. */
   readonly admin: AdminAddress | undefined
+  /** Of the distribution that was started with it. */
+  readonly distributionPid: number | undefined
   /** Settles when the distribution that was started with it ends before `stop`, with how; never otherwise. */
   readonly failed: Promise<string>
   stop(): Promise<void>
@@ -76,6 +78,7 @@ export async function startRegistryStandIn(
       faults,
       requests,
       admin: adminAddress,
+      distributionPid: distribution?.pid,
       failed: distribution?.failed ?? new Promise(() => undefined),
       stop: () => undo.disposeAsync(),
     }

@@ -17,7 +17,12 @@ export const testIds = {
   issuer: 'https://kubernetes.default.svc.cluster.local',
   subject: 'system:serviceaccount:windlass-system:windlass-reconciler',
   audience: 'api://AzureADTokenExchange',
-  /** May only read. */
+  /** Of an identity that may do everything, as CI. */
+  publisher: {
+    clientId: 'aaaaaaaa-bbbb-4ccc-8ddd-ffffffffffff',
+    subject: 'system:serviceaccount:ci:publisher',
+  },
+  /** May only pull. */
   puller: { username: 'kubelet', password: 'kubelet-secret' },
   /** May do everything. */
   pusher: { username: 'ci', password: 'ci-secret' },
@@ -31,6 +36,7 @@ export interface TestRegistry extends RegistryStandIn {
   readonly issuer: TestIssuer
   /** The folder of everything that belongs to this registry. */
   readonly dir: string
+  readonly config: RegistryConfigInput
 }
 
 export interface TestIssuer {
@@ -57,14 +63,12 @@ export async function startTestRegistry(
     ipAddresses: ['127.0.0.1'],
   })
   const issuer = await testIssuer()
-  const registry = await startRegistryStandIn(
-    { ...testConfig(dir, issuer), tls: { certPem, keyPem }, ...overrides },
-    options,
-  )
+  const config = { ...testConfig(dir, issuer), tls: { certPem, keyPem }, ...overrides }
+  const registry = await startRegistryStandIn(config, options)
   t.teardown(() => registry.stop())
   const dispatcher = new Agent({ connect: { ca: authority.certPem } })
   t.teardown(() => dispatcher.destroy())
-  return { ...registry, caPem: authority.certPem, caFile, dispatcher, issuer, dir }
+  return { ...registry, caPem: authority.certPem, caFile, dispatcher, issuer, dir, config }
 }
 
 /** An issuer of service account tokens, with a key of its own. */
@@ -99,6 +103,13 @@ function testConfig(dir: string, issuer: TestIssuer): RegistryConfigInput {
         clientId: testIds.clientId,
         federated: { issuer: testIds.issuer, subject: testIds.subject, audience: testIds.audience },
         permissions: [{ repository: 'team/*', actions: ['pull', 'metadata_read'] }],
+      },
+      {
+        name: 'publisher',
+        clientId: testIds.publisher.clientId,
+        federated: { issuer: testIds.issuer, subject: testIds.publisher.subject, audience: testIds.audience },
+        catalog: true,
+        permissions: [{ repository: '*', actions: [...everything] }],
       },
       { name: 'kubelet', ...testIds.puller, permissions: [{ repository: '*', actions: ['pull'] }] },
       { name: 'ci', ...testIds.pusher, catalog: true, permissions: [{ repository: '*', actions: [...everything] }] },
