@@ -306,6 +306,20 @@ t.test('a refresh token that is none is an answer that makes no sense, and tells
   }
 })
 
+t.test('a refresh token near its end is replaced before the call, not behind it', async (t) => {
+  let exchanges = 0
+  const { scan } = await start(t, (request) => {
+    if (request.path.startsWith('/oauth2/exchange')) {
+      exchanges += 1
+      return exchanges === 1 ? { body: { refresh_token: token('refresh', 60) } } : { status: 503 }
+    }
+    return isList(request) ? tagList([tagProperties('r1', nowMs)]) : undefined
+  })
+  t.match(await scan(), { kind: 'changed' })
+  t.match(await failure(scan()), { kind: 'retryable', reason: 'RegistryUnavailable' })
+  t.equal(exchanges, 2)
+})
+
 t.test('one tag is read by name, and is undefined where there is none', async (t) => {
   const { source, repository } = await start(t, ({ path, authorization }) =>
     path.startsWith('/acr/v1/predictor/_tags/r1?') && authorization !== undefined

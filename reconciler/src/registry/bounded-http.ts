@@ -1,5 +1,4 @@
 import type { Dispatcher } from 'undici'
-import { AppError } from '../core/errors.ts'
 
 export interface BoundedRequest {
   readonly url: URL
@@ -21,7 +20,12 @@ export interface Answer {
   readonly body: Buffer
 }
 
-/** One request and its whole answer, within a time and a size. Follows no redirect. Throws what undici throws. */
+/** What is wrong with an answer, or with where it sends us; said without quoting it. */
+export class RefusedAnswer extends Error {
+  override readonly name = 'RefusedAnswer'
+}
+
+/** One request and its whole answer, within a time and a size. Follows no redirect. Throws RefusedAnswer, and what undici throws. */
 export async function exchange(dispatcher: Dispatcher, request: BoundedRequest): Promise<Answer> {
   const { url, method, headers, body, maxBodyBytes, timeoutMs, signal } = request
   const response = await dispatcher.request({
@@ -34,10 +38,10 @@ export async function exchange(dispatcher: Dispatcher, request: BoundedRequest):
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   })
   const read = await readBounded(response.body, maxBodyBytes)
-  if (read === undefined) throw invalidAnswer(`${url.host} answered with more than ${maxBodyBytes} bytes`)
+  if (read === undefined) throw new RefusedAnswer(`${url.host} answered with more than ${maxBodyBytes} bytes`)
   const encoding = response.headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
-    throw invalidAnswer(`${url.host} answered with a content encoding that was not asked for`)
+    throw new RefusedAnswer(`${url.host} answered with a content encoding that was not asked for`)
   }
   return { status: response.statusCode, headers: response.headers, body: read }
 }
@@ -52,8 +56,4 @@ async function readBounded(body: Dispatcher.ResponseData['body'], maxBytes: numb
     chunks.push(chunk)
   }
   return Buffer.concat(chunks, bytes)
-}
-
-function invalidAnswer(message: string): AppError {
-  return new AppError({ kind: 'retryable', reason: 'RegistryInvalidAnswer', message })
 }

@@ -105,12 +105,22 @@ function translateCredentialError(
   tokenFilePath: string,
   lifetime: AbortSignal,
 ): AppError {
-  const { code } = error as NodeJS.ErrnoException
-  const isFileProblem = (error instanceof Error && error.name === 'CredentialUnavailableError') || code === 'ENOENT'
-  if (!isFileProblem) return translateError(error, attempt, lifetime)
+  if (!isFileProblem(error)) return translateError(error, attempt, lifetime)
   return new AppError({
     kind: 'waiting',
     reason: 'RegistryUnauthorized',
     message: `can't ${attempt.action}: no service account token in ${tokenFilePath}; is the pod labelled azure.workload.identity/use?`,
   })
+}
+
+/** MSAL wraps what the credential throws while it reads the file, once or twice. */
+function isFileProblem(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { syscall } = error as NodeJS.ErrnoException
+  return (
+    error.name === 'CredentialUnavailableError' ||
+    syscall === 'open' ||
+    syscall === 'read' ||
+    isFileProblem(error.cause)
+  )
 }

@@ -41,18 +41,28 @@ interface RepositoryClients {
   readonly content: ContainerRegistryContentClient
 }
 
+interface Retiring {
+  readonly clients: RepositoryClients
+  retireAtMs: number
+}
+
 const mostRepositories = 2_048
 const mostListBytes = 1024 * 1024
 /** What ACR takes as a manifest at most; blobs that we read are smaller. */
 const mostContentBytes = 4 * 1024 * 1024
 const identityRenewalMs = 60_000
+/**
+ * The SDK renews a refresh token in its last five minutes behind the caller's back, every three seconds, and where that
+ * fails to the end it throws to nobody: that ends the process. So no client grows that old.
+ */
+const retireBeforeMs = 6 * 60_000
 
 /** Everything that is kept for one registry: its gate, our identity there, its tokens and clients. */
 export class RegistryConnection {
   readonly http: RegistryHttp
   readonly tokens: RegistryTokenSource
   readonly #options: ConnectionOptions
-  readonly #clients = new BoundedMap<string, RepositoryClients>(mostRepositories)
+  readonly #clients = new BoundedMap<string, Retiring>(mostRepositories)
   #identity: TokenCredential | undefined
   #identityMadeMs = Number.NEGATIVE_INFINITY
 
@@ -96,12 +106,15 @@ export class RegistryConnection {
 
   #clientsOf(name: string): RepositoryClients {
     const known = this.#clients.get(name)
-    if (known !== undefined) return known
+    if (known !== undefined && Date.now() < known.retireAtMs) return known.clients
     const { registry, lifetime, audience } = this.#options
     const endpoint = `https://${registry}`
+    const onRefreshToken = (endsAtMs: number) => {
+      retiring.retireAtMs = Math.min(retiring.retireAtMs, endsAtMs - retireBeforeMs)
+    }
     const options = (maxBodyBytes: number) => ({
       audience,
-      httpClient: createSdkTransport(this.http, maxBodyBytes, lifetime),
+      httpClient: createSdkTransport({ http: this.http, maxBodyBytes, lifetime, onRefreshToken }),
       retryOptions: { maxRetries: 0 },
       redirectOptions: { maxRetries: 3 },
     })
@@ -110,7 +123,8 @@ export class RegistryConnection {
       tags: new ContainerRegistryClient(endpoint, credential, options(mostListBytes)),
       content: new ContainerRegistryContentClient(endpoint, name, credential, options(mostContentBytes)),
     }
-    this.#clients.set(name, clients)
+    const retiring: Retiring = { clients, retireAtMs: Number.POSITIVE_INFINITY }
+    this.#clients.set(name, retiring)
     return clients
   }
 

@@ -1,6 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { AppError } from '../core/errors.ts'
-import { exchange, type Answer, type BoundedRequest } from './bounded-http.ts'
+import { exchange, RefusedAnswer, type Answer, type BoundedRequest } from './bounded-http.ts'
 import type { RequestClass, RequestGate } from './request-gate.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
@@ -65,13 +64,8 @@ export class RegistryHttp {
   }
 
   #refuseOtherPlaces({ url, method, headers, isBlobRedirect = false }: RegistryRequest): void {
-    const { registry } = this.#options
     const problem = (what: string) =>
-      new AppError({
-        kind: 'retryable',
-        reason: 'RegistryInvalidAnswer',
-        message: `${registry} sent us to ${url.origin} ${what}; the request was not made`,
-      })
+      new RefusedAnswer(`${this.registry} sent us to ${url.origin} ${what}; the request was not made`)
     if (url.protocol !== 'https:') throw problem('without TLS')
     if (url.username !== '' || url.password !== '') throw problem('with a user in the address')
     if (this.isRegistry(url)) return

@@ -5,21 +5,29 @@ import {
   type PipelineRequest,
   type PipelineResponse,
 } from '@azure/core-rest-pipeline'
-import { AppError } from '../core/errors.ts'
-import type { Answer, BoundedRequest } from './bounded-http.ts'
+import { RefusedAnswer, type Answer, type BoundedRequest } from './bounded-http.ts'
+import { readClaims, readField } from './jwt-claims.ts'
 import { hasDigest } from './oci.ts'
 import type { RegistryHttp } from './registry-http.ts'
 
 const blobPath = /^\/v2\/.+\/blobs\/(sha(?:256|512):[0-9a-f]+)$/
 
+export interface SdkTransportOptions {
+  readonly http: RegistryHttp
+  readonly maxBodyBytes: number
+  /** Ends the requests that the SDK makes on nobody's behalf: its token requests carry no signal. */
+  readonly lifetime: AbortSignal
+  /** Told when a refresh token of the registry ends, epoch milliseconds. */
+  readonly onRefreshToken: (endsAtMs: number) => void
+}
+
 /**
  * The wire under @azure/container-registry. The SDK follows redirects and Link headers to any host, and where a host
  * that it was sent to answers with a challenge, it would hand it the registry's token; so where requests may go is
  * decided below it. Bodies are read whole here, so that limits and timeouts hold for them too.
- *
- * @param lifetime ends the requests that the SDK makes on nobody's behalf: its token requests carry no signal.
  */
-export function createSdkTransport(http: RegistryHttp, maxBodyBytes: number, lifetime: AbortSignal): HttpClient {
+export function createSdkTransport(options: SdkTransportOptions): HttpClient {
+  const { http, maxBodyBytes, lifetime, onRefreshToken } = options
   // The SDK changes the request in place when it follows a redirect; this keeps what was asked for first.
   const askedFor = new WeakMap<PipelineRequest, URL>()
   return {
@@ -32,6 +40,10 @@ export function createSdkTransport(http: RegistryHttp, maxBodyBytes: number, lif
       const answer = await http.send({ ...bounded, requestClass: 'read', isBlobRedirect })
       if (blob !== undefined && request.method === 'GET' && answer.status === 200)
         refuseOtherBytes(answer, blob, bounded.url)
+      if (bounded.url.pathname === '/oauth2/exchange') {
+        const { exp } = readClaims(readField(answer.body, 'refresh_token') ?? '')
+        if (exp !== undefined) onRefreshToken(exp * 1000)
+      }
       return toPipelineResponse(request, answer)
     },
   }
@@ -40,11 +52,7 @@ export function createSdkTransport(http: RegistryHttp, maxBodyBytes: number, lif
 /** The SDK checks too, but where the bytes are others it throws in a stream's end handler: that ends the process. */
 function refuseOtherBytes({ body }: Answer, digest: string, url: URL): void {
   if (hasDigest(body, digest)) return
-  throw new AppError({
-    kind: 'retryable',
-    reason: 'RegistryInvalidAnswer',
-    message: `${url.host} sent ${body.byteLength} bytes for ${digest} that are not those that it names`,
-  })
+  throw new RefusedAnswer(`${url.host} sent ${body.byteLength} bytes for ${digest} that are not those that it names`)
 }
 
 export function toBoundedRequest(

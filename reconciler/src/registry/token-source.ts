@@ -1,6 +1,7 @@
 import type { TokenCredential } from '@azure/identity'
 import { abortable } from './abortable.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { readClaims, readField } from './jwt-claims.ts'
 import type { RegistryHttp } from './registry-http.ts'
 import { invalidAnswer, statusError, type Attempt } from './translate-error.ts'
 
@@ -83,7 +84,7 @@ export class RegistryTokenSource {
       signal: lifetime,
     })
     if (status !== 200) throw statusError(attempt, status, headers)
-    const token = readStringField(body, field)
+    const token = readField(body, field)
     if (token === undefined) throw invalidAnswer(attempt, `its answer has no ${field}`)
     return { token, freshUntilMs: Date.now() + freshForMs(token) }
   }
@@ -117,30 +118,4 @@ function freshForMs(token: string): number {
   if (exp === undefined) return assumedLifetimeMs
   const lifetimeMs = exp * 1000 - (iat === undefined ? Date.now() : iat * 1000)
   return lifetimeMs - Math.min(lifetimeMs / 5, longestMarginMs)
-}
-
-/** The token is not verified: that is the registry's part, we only read when to ask again. */
-function readClaims(token: string): { exp?: number; iat?: number } {
-  const payload = parseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
-  if (typeof payload !== 'object' || payload === null) return {}
-  const { exp, iat } = payload as { exp?: unknown; iat?: unknown }
-  return {
-    ...(typeof exp === 'number' && { exp }),
-    ...(typeof iat === 'number' && { iat }),
-  }
-}
-
-function readStringField(body: Buffer, field: string): string | undefined {
-  const parsed = parseJson(body)
-  if (typeof parsed !== 'object' || parsed === null) return undefined
-  const value: unknown = Reflect.get(parsed, field)
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function parseJson(text: Buffer): unknown {
-  try {
-    return JSON.parse(text.toString('utf8'))
-  } catch {
-    return undefined
-  }
 }

@@ -1,7 +1,7 @@
 import { RestError } from '@azure/core-rest-pipeline'
 import type { Reason } from '../api/reasons.ts'
 import { AppError, type ErrorKind } from '../core/errors.ts'
-import type { AnswerHeaders } from './bounded-http.ts'
+import { RefusedAnswer, type AnswerHeaders } from './bounded-http.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
 export interface Attempt {
@@ -18,6 +18,7 @@ export interface Attempt {
 export function translateError(error: unknown, attempt: Attempt, signal: AbortSignal): AppError {
   if (error instanceof AppError) return error
   if (signal.aborted) return abandoned(attempt, signal)
+  if (error instanceof RefusedAnswer) return invalidAnswer(attempt, error.message)
   if (error instanceof RestError) return translateRestError(error, attempt)
   const code = errorCode(error)
   if (code !== undefined) return unreachable(attempt, code, error)
@@ -50,7 +51,7 @@ export function invalidAnswer({ host, action }: Attempt, why: string, cause?: un
   return new AppError({
     kind: 'retryable',
     reason: 'RegistryInvalidAnswer',
-    message: `can't ${action}: ${host}: ${why}`,
+    message: `can't ${action}: ${why.startsWith(host) ? why : `${host}: ${why}`}`,
     ...(cause !== undefined && { cause: withoutContent(cause) }),
   })
 }
