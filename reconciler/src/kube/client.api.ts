@@ -2,35 +2,30 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { sharedApiServer } from '../../../bootstrap/local/testing.ts'
 import { createKubeClient } from './client.ts'
 import { loadKubeConfig } from './kubeconfig.ts'
 import { testCluster } from './test-cluster.ts'
 import { createTransport } from './transport.ts'
 
 t.setTimeout(120_000)
+const server = await sharedApiServer(t)
 
 interface SelfSubjectReview {
   readonly status: { readonly userInfo: { readonly username: string; readonly groups: readonly string[] } }
 }
 
 t.test('to impersonate an account, one right on that account is enough, and its groups come with it', async (t) => {
-  const cluster = await testCluster(t)
+  const cluster = testCluster(t, server)
   const { signal } = cluster
   const home = await cluster.namespace('reconciler')
   const namespace = await cluster.namespace('tenant')
   const robot = await cluster.tenant(namespace, 'robot', [])
   const other = await cluster.tenant(namespace, 'other', [])
   const reconciler = await cluster.tenant(home, 'reconciler', [])
-  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`
-  await cluster.create(`${rbac}/roles`, {
-    metadata: { name: 'impersonate' },
-    rules: [{ apiGroups: [''], resources: ['serviceaccounts'], verbs: ['impersonate'], resourceNames: ['robot'] }],
-  })
-  await cluster.create(`${rbac}/rolebindings`, {
-    metadata: { name: 'impersonate' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'impersonate' },
-    subjects: [{ kind: 'ServiceAccount', name: 'reconciler', namespace: home }],
-  })
+  await cluster.grant(reconciler, namespace, [
+    { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['impersonate'], resourceNames: ['robot'] },
+  ])
   const client = await cluster.clientOf(reconciler)
   const who = {
     method: 'POST',
@@ -62,7 +57,7 @@ t.test('to impersonate an account, one right on that account is enough, and its 
 })
 
 t.test('credentials that the server does not know are told apart from rights', async (t) => {
-  const { server, signal } = await testCluster(t)
+  const { signal } = testCluster(t, server)
   const config = loadKubeConfig({ file: server.kubeconfig })
   config.users = config.users.map(({ name }) => ({ name, token: 'not-a-token' }))
   const transport = createTransport({ config, userAgent: 'x', monotonicMs: () => 0 })
@@ -75,7 +70,7 @@ t.test('credentials that the server does not know are told apart from rights', a
 })
 
 t.test('a CA that is replaced on disk is trusted without a restart', async (t) => {
-  const { server, signal } = await testCluster(t)
+  const { signal } = testCluster(t, server)
   const dir = await mkdtemp(join(tmpdir(), 'windlass-ca-'))
   t.teardown(() => rm(dir, { recursive: true }))
   const caFile = join(dir, 'ca.crt')

@@ -16,13 +16,34 @@ export interface ApplyOptions {
   readonly dryRun?: boolean
   /** Take back fields that an update manager holds. Apply managers' fields are never forced: see FieldConflict. */
   readonly force?: boolean
+  /** What a dry run just found there: saves the read, and the write fails where the object is another one by now. */
+  readonly seen?: Pick<DryRun, 'live'>
   readonly signal: AbortSignal
+}
+
+export interface DryRun {
+  readonly object: KubeObject
+  /** As it stands; undefined where it is not there yet. */
+  readonly live: KubeObject | undefined
+  /** As it would be. */
+  readonly result: KubeObject
 }
 
 /** Reads and writes of a tenant's objects. Throws AppError alone. */
 export interface ObjectStore {
   get(reference: ObjectReference, tenant: Tenant, signal: AbortSignal): Promise<KubeObject | undefined>
-  /** Server-side apply with our one field manager; answers the object as the server holds it afterwards. */
+  /**
+   * Asks of every object whether it could be applied, and writes nothing. All are asked, so that the error tells how
+   * many were refused.
+   */
+  dryRunAll(
+    objects: readonly KubeObject[],
+    options: Pick<ApplyOptions, 'tenant' | 'force' | 'signal'>,
+  ): Promise<readonly DryRun[]>
+  /**
+   * Server-side apply with our one field manager; answers the object as the server holds it afterwards. The object
+   * carries the owner annotation of its Delivery, by which a live object is known as ours: NotOurs, OwnedByAnother.
+   */
   apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>
   /** Deletes only that very object: uid and resourceVersion are preconditions. False where it is gone or another. */
   remove(object: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<boolean>

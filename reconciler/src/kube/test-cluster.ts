@@ -1,9 +1,12 @@
 /** What tests on a real API server share: an administrator's client, namespaces of their own, accounts with rights. */
 import type { Test } from 'tap'
-import { sharedApiServer, type TestApiServer } from '../../../bootstrap/local/testing.ts'
+import { readAuditLog, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
+import type { TestApiServer } from '../../../bootstrap/local/testing.ts'
+import { waitFor } from '../../../bootstrap/local/wait.ts'
 import { createKubeClient, type KubeClient } from './client.ts'
 import { loadKubeConfig } from './kubeconfig.ts'
 import type { KubeObject, Tenant } from './ports.ts'
+import { userNameOf } from './refusal.ts'
 import { createTransport } from './transport.ts'
 
 export interface TestCluster {
@@ -11,12 +14,16 @@ export interface TestCluster {
   /** Has every right. */
   readonly admin: KubeClient
   readonly signal: AbortSignal
+  /** What the server has been asked. */
+  audited(isWanted: (event: AuditEvent) => boolean): Promise<readonly AuditEvent[]>
   /** Creates an object by POST to its collection. */
   create(path: string, object: object): Promise<KubeObject>
   /** A namespace of this test's own. */
   namespace(purpose: string): Promise<string>
   /** A service account that may do what the rules say in its namespace, and be impersonated by the administrator. */
   tenant(namespace: string, name: string, rules?: ReadonlyArray<Rule>): Promise<Tenant>
+  /** Gives an account rights in a namespace, which need not be its own. */
+  grant(account: Tenant, namespace: string, rules: readonly Rule[]): Promise<void>
   /** The administrator's client, but by way of another address. */
   adminThrough(url: string): Promise<KubeClient>
   /** A client that authenticates by a token of that account. */
@@ -32,18 +39,45 @@ export interface Rule {
 
 export const everything: readonly Rule[] = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }]
 
-export async function testCluster(t: Test): Promise<TestCluster> {
-  const server = await sharedApiServer(t)
+/** `server` is shared by the tests of a file: one of its own takes seconds to start. */
+export function testCluster(t: Test, server: TestApiServer): TestCluster {
   const { signal } = new AbortController()
   const admin = clientWith(t, loadKubeConfig({ file: server.kubeconfig }))
 
   const create = (path: string, object: object) =>
     admin.request<KubeObject>({ method: 'POST', path, body: object, what: `create in ${path}`, signal })
 
+  async function grant(account: Tenant, namespace: string, rules: readonly Rule[]): Promise<void> {
+    const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`
+    const role = await create(`${rbac}/roles`, { metadata: { generateName: 'test-' }, rules })
+    await create(`${rbac}/rolebindings`, {
+      metadata: { name: role.metadata.name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.metadata.name },
+      subjects: [{ kind: 'ServiceAccount', name: account.serviceAccountName, namespace: account.namespace }],
+    })
+    // Rights take a moment until the authorizer has seen them.
+    for (const rule of rules) {
+      await waitFor(
+        async () => (await isAllowed(account, namespace, rule)) || undefined,
+        () => `the rights of ${userNameOf(account)}`,
+        { timeoutMs: 10_000, everyMs: 10 },
+      )
+    }
+  }
+
+  async function isAllowed(account: Tenant, namespace: string, rule: Rule): Promise<boolean> {
+    const [[group], [resource], [verb], [name] = []] = [rule.apiGroups, rule.resources, rule.verbs, rule.resourceNames]
+    const review = await create('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+      spec: { user: userNameOf(account), resourceAttributes: { namespace, group, resource, verb, name } },
+    })
+    return (review as KubeObject & { readonly status: { readonly allowed: boolean } }).status.allowed
+  }
+
   return {
     server,
     admin,
     signal,
+    audited: (isWanted) => readAuditLog(server.auditLog, isWanted),
     create,
     async namespace(purpose) {
       const name = server.namespaceName(purpose)
@@ -51,16 +85,12 @@ export async function testCluster(t: Test): Promise<TestCluster> {
       return name
     },
     async tenant(namespace, name, rules = everything) {
-      const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`
+      const tenant = { namespace, serviceAccountName: name }
       await create(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } })
-      await create(`${rbac}/roles`, { metadata: { name }, rules })
-      await create(`${rbac}/rolebindings`, {
-        metadata: { name },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
-        subjects: [{ kind: 'ServiceAccount', name, namespace }],
-      })
-      return { namespace, serviceAccountName: name }
+      await grant(tenant, namespace, rules)
+      return tenant
     },
+    grant,
     async adminThrough(url) {
       const config = loadKubeConfig({ file: server.kubeconfig })
       config.clusters = config.clusters.map((cluster) => ({ ...cluster, server: url }))

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import t from 'tap'
+import { sharedApiServer } from '../../../bootstrap/local/testing.ts'
 import { waitFor } from '../../../bootstrap/local/wait.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { KubeClient } from './client.ts'
@@ -9,6 +10,7 @@ import { startProxy } from './test-proxy.ts'
 import { createWatchSource, type RestartCause, type WatchTuning } from './watch.ts'
 
 t.setTimeout(180_000)
+const server = await sharedApiServer(t)
 
 function follow(t: Test, client: KubeClient, request: WatchRequest, tuning: Partial<WatchTuning> = {}) {
   const events: string[] = []
@@ -51,7 +53,7 @@ async function remove({ admin, signal }: TestCluster, namespace: string, name: s
 }
 
 t.test('what stands is listed in pages, and what happens then is told', async (t) => {
-  const cluster = await testCluster(t)
+  const cluster = testCluster(t, server)
   const namespace = await cluster.namespace('watch')
   for (const name of ['a', 'b', 'c', 'd', 'e']) await write(cluster, namespace, name)
   const { events, watch, until } = follow(t, cluster.admin, { path: mapsOf(namespace) }, { pageSize: 2 })
@@ -67,7 +69,7 @@ t.test('what stands is listed in pages, and what happens then is told', async (t
 })
 
 t.test('by label and as metadata only, an object comes and goes with its label', async (t) => {
-  const cluster = await testCluster(t)
+  const cluster = testCluster(t, server)
   const { admin, signal } = cluster
   const namespace = await cluster.namespace('watch metadata')
   await write(cluster, namespace, 'ours', { mark: namespace })
@@ -106,8 +108,8 @@ t.test('by label and as metadata only, an object comes and goes with its label',
 })
 
 t.test('what happened while the connection was cut is told after it', async (t) => {
-  const cluster = await testCluster(t)
-  const proxy = await startProxy(t, cluster.server.url)
+  const cluster = testCluster(t, server)
+  const proxy = await startProxy(t, server.url)
   const namespace = await cluster.namespace('watch cut')
   await write(cluster, namespace, 'a')
   const client = await cluster.adminThrough(proxy.url)
@@ -130,8 +132,8 @@ t.test('what happened while the connection was cut is told after it', async (t) 
 })
 
 t.test('a connection on which silently nothing passes any more is given up for a new one', async (t) => {
-  const cluster = await testCluster(t)
-  const proxy = await startProxy(t, cluster.server.url)
+  const cluster = testCluster(t, server)
+  const proxy = await startProxy(t, server.url)
   const namespace = await cluster.namespace('watch stall')
   const client = await cluster.adminThrough(proxy.url)
   const { restarts, watch, until } = follow(t, client, { path: mapsOf(namespace) }, { stallMs: 1_500 })
@@ -151,7 +153,7 @@ t.test('a connection on which silently nothing passes any more is given up for a
 })
 
 t.test('a watch that the server ends in time goes on', async (t) => {
-  const cluster = await testCluster(t)
+  const cluster = testCluster(t, server)
   const namespace = await cluster.namespace('watch ended')
   const { restarts, until, watch } = follow(t, cluster.admin, { path: mapsOf(namespace) }, { minWatchS: 1 })
   await watch.synced
@@ -166,7 +168,7 @@ t.test('a watch that the server ends in time goes on', async (t) => {
 })
 
 t.test('a version that the server has forgotten is answered by a list', async (t) => {
-  const cluster = await testCluster(t)
+  const cluster = testCluster(t, server)
   const namespace = await cluster.namespace('watch expired')
   await write(cluster, namespace, 'a')
   // The first watch asks for a version from before this server's memory; every other request is passed on as it is.
@@ -193,7 +195,7 @@ t.test('a version that the server has forgotten is answered by a list', async (t
 })
 
 t.test('a tenant sees what its account may see, and the watch says why it cannot', async (t) => {
-  const cluster = await testCluster(t)
+  const cluster = testCluster(t, server)
   const namespace = await cluster.namespace('watch tenant')
   const rules = [{ apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] }]
   const may = await cluster.tenant(namespace, 'may', rules)

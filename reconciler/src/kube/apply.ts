@@ -1,0 +1,193 @@
+/**
+ * A tenant's objects, read and written as the tenant, by server-side apply.
+ * https://kubernetes.io/docs/reference/using-api/server-side-apply/
+ */
+import { fieldManager } from '../api/annotations.ts'
+import type { ObjectReference } from '../api/object.ts'
+import { AppError } from '../core/errors.ts'
+import { refusedError, type Answer, type KubeClient, type KubeRequest } from './client.ts'
+import { describeHeld, heldFields } from './field-conflict.ts'
+import { ownershipOf } from './ownership.ts'
+import { displayName, objectPath } from './paths.ts'
+import type { ApplyOptions, DryRun, KubeObject, ObjectStore, Tenant } from './ports.ts'
+import { isFieldConflict } from './refusal.ts'
+
+// As many as the transport has sockets for, less some for what else is going on.
+const dryRunsAtOnce = 8
+
+export function createObjectStore(client: KubeClient): ObjectStore {
+  async function get(reference: ObjectReference, tenant: Tenant, signal: AbortSignal): Promise<KubeObject | undefined> {
+    const request = { ...requestOf(reference, 'read'), method: 'GET', tenant, signal } as const
+    const answer = await client.send<KubeObject>(request)
+    if (answer.ok) return answer.body
+    if (answer.refusal.code === 404) return undefined
+    throw refusedError(answer.refusal, request)
+  }
+
+  async function apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
+    const { seen, tenant, signal } = options
+    const live = seen === undefined ? await get(referenceOf(object), tenant, signal) : seen.live
+    return applyOver(object, live, options)
+  }
+
+  async function applyOver(
+    object: KubeObject,
+    live: KubeObject | undefined,
+    options: ApplyOptions,
+  ): Promise<KubeObject> {
+    if (live !== undefined) assertOurs(live, object)
+    // Without its uid an object that was deleted meanwhile would be made anew, and one made anew be taken over.
+    const request = applyRequest(object, { uid: live?.metadata.uid }, options)
+    const answer = await client.send<KubeObject>(request)
+    if (answer.ok) return answer.body
+    if (options.force === true && isFieldConflict(answer.refusal)) return takeBack(object, options)
+    throw refusedError(answer.refusal, request)
+  }
+
+  /** Forces, where every field in conflict is drift, and only over the very version in which it was seen to be. */
+  async function takeBack(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
+    const { tenant, signal } = options
+    const live = await get(referenceOf(object), tenant, signal)
+    if (live === undefined) throw movedError(object)
+    assertOurs(live, object)
+    const { uid, resourceVersion } = live.metadata
+    const locked = { uid, resourceVersion }
+    const probe = applyRequest(object, locked, { ...options, dryRun: true })
+    const conflict = await client.send<KubeObject>(probe)
+    if (!conflict.ok) {
+      if (!isFieldConflict(conflict.refusal)) throw refusedError(conflict.refusal, probe)
+      const fixed = heldFields(conflict.refusal.causes, live).filter(({ isDrift }) => !isDrift)
+      if (fixed.length > 0) throw conflictError(object, describeHeld(fixed))
+    }
+    const request = applyRequest(object, locked, options)
+    return bodyOf(await client.send<KubeObject>({ ...request, query: { ...request.query, force: true } }), request)
+  }
+
+  async function dryRun(object: KubeObject, options: ApplyOptions): Promise<DryRun> {
+    const live = await get(referenceOf(object), options.tenant, options.signal)
+    return { object, live, result: await applyOver(object, live, { ...options, dryRun: true }) }
+  }
+
+  return {
+    get,
+    apply,
+    async dryRunAll(objects, options) {
+      const runs: DryRun[] = []
+      const errors: AppError[] = []
+      const next = objects.entries()
+      const work = async () => {
+        for (const [index, object] of next) {
+          try {
+            runs[index] = await dryRun(object, options)
+          } catch (error) {
+            if (!(error instanceof AppError)) throw error
+            errors[index] = error
+          }
+        }
+      }
+      await Promise.all(Array.from({ length: dryRunsAtOnce }, work))
+      if (errors.length > 0) throw gravestOf(Object.values(errors), objects.length)
+      return runs
+    },
+    async remove(object, tenant, signal) {
+      const { uid, resourceVersion } = object.metadata
+      if (uid === undefined || resourceVersion === undefined) throw new Error('only an object that was read is deleted')
+      const reference = referenceOf(object)
+      const request = {
+        ...requestOf(reference, 'delete'),
+        method: 'DELETE',
+        body: { preconditions: { uid, resourceVersion }, propagationPolicy: 'Background' },
+        tenant,
+        signal,
+      } as const
+      const answer = await client.send(request)
+      if (answer.ok) return true
+      if (answer.refusal.code === 404) return false
+      if (answer.refusal.code === 409 && (await get(reference, tenant, signal))?.metadata.uid !== uid) return false
+      throw refusedError(answer.refusal, request)
+    },
+  }
+}
+
+interface Preconditions {
+  readonly uid?: string | undefined
+  readonly resourceVersion?: string | undefined
+}
+
+function applyRequest(
+  object: KubeObject,
+  { uid, resourceVersion }: Preconditions,
+  { tenant, dryRun, signal }: ApplyOptions,
+): KubeRequest {
+  const metadata = {
+    ...object.metadata,
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  }
+  return {
+    ...requestOf(referenceOf(object), dryRun === true ? 'dry-run' : 'apply'),
+    method: 'PATCH',
+    query: { fieldManager, fieldValidation: 'Strict', force: false, ...(dryRun === true && { dryRun: 'All' }) },
+    // JSON is YAML.
+    contentType: 'application/apply-patch+yaml',
+    body: { ...object, metadata },
+    tenant,
+    signal,
+  }
+}
+
+function requestOf(reference: ObjectReference, verb: string) {
+  return { path: objectPath(reference), what: `${verb} ${displayName(reference)}` }
+}
+
+function referenceOf({ apiVersion, kind, metadata: { namespace, name } }: KubeObject): ObjectReference {
+  if (namespace === undefined) throw new Error(`${kind} ${name} has no namespace`)
+  return { apiVersion, kind, namespace, name }
+}
+
+function bodyOf<T>(answer: Answer<T>, request: KubeRequest): T {
+  if (answer.ok) return answer.body
+  throw refusedError(answer.refusal, request)
+}
+
+function assertOurs(live: KubeObject, desired: KubeObject): void {
+  const subject = displayName(referenceOf(desired))
+  const ownership = ownershipOf(live, desired)
+  if (ownership.kind === 'another') {
+    const message = `${subject} belongs to another Delivery (${ownership.owner}); take it out of one of the two`
+    throw new AppError({ kind: 'waiting', reason: 'OwnedByAnother', message })
+  }
+  if (ownership.kind === 'notOurs') {
+    const message = `${subject} is there already and was not applied by this Delivery; delete it or rename ours`
+    throw new AppError({ kind: 'waiting', reason: 'NotOurs', message })
+  }
+  if (live.metadata.deletionTimestamp !== undefined) {
+    const message = `${subject} is being deleted; it is applied again once it is gone`
+    throw new AppError({ kind: 'retryable', reason: 'ApiConflict', message })
+  }
+}
+
+function conflictError(object: KubeObject, held: string): AppError {
+  const message = `${displayName(referenceOf(object))}: ${held}; an apply manager’s fields are never forced`
+  return new AppError({ kind: 'waiting', reason: 'FieldConflict', message })
+}
+
+function movedError(object: KubeObject): AppError {
+  const message = `${displayName(referenceOf(object))} was deleted while it was applied`
+  return new AppError({ kind: 'retryable', reason: 'ApiConflict', message })
+}
+
+/** What may pass by itself comes first: the others may look different then. */
+function gravestOf(errors: readonly AppError[], total: number): AppError {
+  const passing = errors.find(({ kind }) => kind === 'aborted' || kind === 'retryable')
+  const first = passing ?? errors[0]
+  if (first === undefined) throw new Error('no error to choose from')
+  if (errors.length === 1) return first
+  return new AppError({
+    kind: first.kind,
+    reason: first.reason,
+    message: `${first.message} (and ${errors.length - 1} more of ${total} objects)`,
+    ...(first.retryAfterMs !== undefined && { retryAfterMs: first.retryAfterMs }),
+    cause: first,
+  })
+}
