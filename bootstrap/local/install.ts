@@ -52,9 +52,9 @@ function isRolledOut({ metadata, spec, status }: V1Deployment): boolean {
   const wanted = spec?.replicas ?? 1
   return (
     (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 0) &&
-    status?.updatedReplicas === wanted &&
-    status.replicas === wanted &&
-    status.availableReplicas === wanted
+    (status?.updatedReplicas ?? 0) === wanted &&
+    (status?.replicas ?? 0) === wanted &&
+    (status?.availableReplicas ?? 0) === wanted
   )
 }
 
