@@ -103,6 +103,7 @@ t.test('a field that is ours as a whole does not take in what others own below i
     }),
   ])
   sameHash(t, before, after, true, 'a struct and a list that others fill')
+  sameHash(t, before, object({ ports: [] }, [ours]), true, 'nothing is the same as an empty field')
   const atomic = object({ volume: { size: '1Gi' }, ports: [] }, [ours, other({ 'f:volume': leaf })])
   sameHash(t, before, atomic, false, 'an atomic field that others own too')
   t.end()

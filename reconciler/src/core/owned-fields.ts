@@ -61,22 +61,23 @@ function ownedValue(value: unknown, ours: FieldSet, others: readonly FieldSet[])
 
 /**
  * A field that is ours as a whole, such as `emptyDir: {}`, may yet have fields of others below it; where it is atomic
- * nobody else can own anything below.
+ * nobody else can own anything below. The server drops some empty fields and keeps others, so that none is the same as
+ * nothing.
  */
 function withoutOthers(value: unknown, others: readonly FieldSet[]): unknown {
   const foreign = others.filter((fields) => Object.keys(fields).length > 0)
-  if (foreign.length === 0 || typeof value !== 'object' || value === null) return value ?? null
   if (Array.isArray(value)) {
-    const taken = foreign.flatMap((fields) => Object.keys(fields))
-    return value.filter((item) => !taken.some((step) => step !== '.' && valueAt([item], step) !== undefined))
+    const taken = foreign.flatMap((fields) => Object.keys(fields)).filter((step) => step !== '.')
+    const left = value.filter((item) => !taken.some((step) => valueAt([item], step) !== undefined))
+    return left.length > 0 ? left : null
   }
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, field]) => {
-      const below = foreign.flatMap((fields) => fields[`f:${name}`] ?? [])
-      if (below.length === 0) return [[name, field]]
-      return below.some((fields) => Object.keys(fields).length === 0) ? [] : [[name, withoutOthers(field, below)]]
-    }),
-  )
+  if (!isRecord(value)) return value ?? null
+  const left = Object.entries(value).flatMap(([name, field]) => {
+    const below = foreign.flatMap((fields) => fields[`f:${name}`] ?? [])
+    if (below.length === 0) return [[name, field]]
+    return below.some((fields) => Object.keys(fields).length === 0) ? [] : [[name, withoutOthers(field, below)]]
+  })
+  return left.length > 0 ? Object.fromEntries(left) : null
 }
 
 /** Undefined where nothing is there. */
