@@ -1,0 +1,118 @@
+import t from 'tap'
+import type { Delivery } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
+import { delivery } from '../core/test-builders.ts'
+import { DeliveryCache } from './delivery-cache.ts'
+
+const key = 'team/web'
+
+t.test('what the watch tells is what there is', async (t) => {
+  const { cache, tell } = setUp()
+
+  t.equal(tell(version('1')), key)
+
+  t.equal(cache.get(key)?.metadata.resourceVersion, '1')
+  t.same(cache.keys(), [key])
+})
+
+t.test('a write counts before the watch has told it', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+
+  cache.wrote(version('2'))
+
+  t.equal(cache.get(key)?.metadata.resourceVersion, '2')
+})
+
+t.test('an event of an older version does not undo a write', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+  cache.wrote(version('3'))
+
+  tell(version('2'))
+
+  t.equal(cache.get(key)?.metadata.resourceVersion, '3')
+})
+
+t.test('once the watch has told the write, what comes after counts', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+  cache.wrote(version('2'))
+
+  tell(version('2'))
+  tell(version('3'))
+
+  t.equal(cache.get(key)?.metadata.resourceVersion, '3')
+})
+
+t.test('of two writes the last one counts until the watch has told that', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+  cache.wrote(version('2'))
+  cache.wrote(version('3'))
+
+  tell(version('2'))
+  t.equal(cache.get(key)?.metadata.resourceVersion, '3')
+
+  tell(version('3'))
+  tell(version('4'))
+  t.equal(cache.get(key)?.metadata.resourceVersion, '4')
+})
+
+t.test('an answer that comes after its event does not hide what came later', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+  tell(version('2'))
+  tell(version('3'))
+
+  cache.wrote(version('2'))
+
+  t.equal(cache.get(key)?.metadata.resourceVersion, '3')
+})
+
+t.test('a new list is newer than every write', async (t) => {
+  const { cache, tell, sync } = setUp()
+  tell(version('1'))
+  cache.wrote(version('2'))
+
+  tell(version('9'))
+  sync()
+
+  t.equal(cache.get(key)?.metadata.resourceVersion, '9')
+})
+
+t.test('what was deleted is gone, also where a write of it is answered late', async (t) => {
+  const { cache, tell, remove } = setUp()
+  tell(version('1'))
+
+  remove(version('1'))
+  cache.wrote(version('2'))
+
+  t.equal(cache.get(key), undefined)
+})
+
+function setUp() {
+  const cache = new DeliveryCache()
+  const store = new Map<string, KubeObject>()
+  cache.attach({ get: (name) => store.get(name), list: () => [...store.values()] })
+  return {
+    cache,
+    tell: (object: Delivery) => {
+      store.set(key, asObject(object))
+      return cache.observe({ type: 'modified', object: asObject(object) })
+    },
+    remove: (object: Delivery) => {
+      store.delete(key)
+      return cache.observe({ type: 'deleted', object: asObject(object) })
+    },
+    sync: () => cache.observe({ type: 'synced' }),
+  }
+}
+
+function version(resourceVersion: string): Delivery {
+  return delivery({ metadata: { resourceVersion } })
+}
+
+function asObject(object: Delivery): KubeObject {
+  return object as unknown as KubeObject
+}

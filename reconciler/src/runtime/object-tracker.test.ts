@@ -1,0 +1,131 @@
+import t from 'tap'
+import { deliveryLabel, fieldManager, operatorAnnotations } from '../api/annotations.ts'
+import type { KubeObject } from '../api/object.ts'
+import { ObjectTracker } from './object-tracker.ts'
+
+const delivery = 'team/web'
+const type = { apiVersion: 'apps/v1', kind: 'Deployment' }
+const key = 'apps/Deployment/web'
+
+t.test('what was never read is suspect', async (t) => {
+  const tracker = new ObjectTracker()
+
+  t.ok(tracker.isSuspect(delivery, key))
+
+  tracker.observe({ type: 'added', object: object() }, type)
+  t.ok(tracker.isSuspect(delivery, key), 'nor does its metadata tell')
+})
+
+t.test('what was read is not suspect until what may be ours changes', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.verified(delivery, full(object()))
+
+  const status = tracker.observe({ type: 'modified', object: object({ resourceVersion: '2' }) }, type)
+  t.same(status, [{ delivery, isSuspect: false }], 'a change of status is none')
+  t.notOk(tracker.isSuspect(delivery, key))
+
+  const edit = tracker.observe({ type: 'modified', object: object({ owned: { 'f:spec': {} } }) }, type)
+  t.same(edit, [{ delivery, isSuspect: true }])
+  t.ok(tracker.isSuspect(delivery, key))
+})
+
+t.test('what was read again after the change is not suspect', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.verified(delivery, full(object()))
+  const edited = object({ owned: { 'f:spec': {} } })
+  tracker.observe({ type: 'modified', object: edited }, type)
+
+  tracker.verified(delivery, full(edited))
+
+  t.notOk(tracker.isSuspect(delivery, key))
+})
+
+t.test('what changed after it was read is suspect, whichever came to us first', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'modified', object: object({ owned: { 'f:spec': {} } }) }, type)
+
+  tracker.verified(delivery, full(object()))
+
+  t.ok(tracker.isSuspect(delivery, key))
+})
+
+t.test('what was deleted is suspect and has no version', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'added', object: object() }, type)
+  tracker.verified(delivery, full(object()))
+  t.equal(tracker.versionOf(delivery, key), '1')
+
+  const change = tracker.observe({ type: 'deleted', object: object() }, type)
+
+  t.same(change, [{ delivery, isSuspect: true }])
+  t.ok(tracker.isSuspect(delivery, key))
+  t.equal(tracker.versionOf(delivery, key), undefined)
+})
+
+t.test('an object that another hand gave to another Delivery concerns both', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'added', object: object() }, type)
+  tracker.verified(delivery, full(object()))
+
+  const changes = tracker.observe({ type: 'modified', object: object({ label: 'other' }) }, type)
+
+  t.same(changes, [
+    { delivery, isSuspect: true },
+    { delivery: 'team/other', isSuspect: true },
+  ])
+  t.ok(tracker.isSuspect(delivery, key))
+})
+
+t.test('a pause that stands on an object is found, and ends with it', async (t) => {
+  const tracker = new ObjectTracker()
+
+  tracker.observe({ type: 'added', object: object({ paused: 'true' }) }, type)
+  t.match([...tracker.pausesOf(delivery)], [[key, { on: 'Deployment web', object: 'Deployment/web', paused: 'true' }]])
+
+  tracker.observe({ type: 'modified', object: object() }, type)
+  t.equal(tracker.pausesOf(delivery).size, 0)
+})
+
+t.test('after a change of leader everything is suspect again', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'added', object: object() }, type)
+  tracker.verified(delivery, full(object()))
+
+  tracker.distrustAll()
+
+  t.ok(tracker.isSuspect(delivery, key))
+  t.equal(tracker.versionOf(delivery, key), '1', 'what the watch told stays')
+})
+
+interface Fields {
+  readonly resourceVersion?: string
+  readonly owned?: Record<string, unknown>
+  readonly label?: string
+  readonly paused?: string
+}
+
+/** As a metadata-only watch tells it. */
+function object({
+  resourceVersion = '1',
+  owned = { 'f:spec': { 'f:replicas': {} } },
+  label = 'web',
+  paused,
+}: Fields = {}): KubeObject {
+  return {
+    apiVersion: 'meta.k8s.io/v1',
+    kind: 'PartialObjectMetadata',
+    metadata: {
+      name: 'web',
+      namespace: 'team',
+      uid: 'u',
+      resourceVersion,
+      labels: { [deliveryLabel]: label },
+      annotations: paused === undefined ? {} : { [operatorAnnotations.paused]: paused },
+      managedFields: [{ manager: fieldManager, operation: 'Apply', apiVersion: 'apps/v1', fieldsV1: owned }],
+    },
+  }
+}
+
+function full(metadata: KubeObject): KubeObject {
+  return { ...metadata, ...type, spec: { replicas: 1 } }
+}

@@ -1,0 +1,128 @@
+import { deliveryLabel } from '../api/annotations.ts'
+import type { KubeObject } from '../api/object.ts'
+import { entryKey } from '../core/inventory.ts'
+import { ownershipHint } from '../core/owned-fields.ts'
+import { pauseMark, type PauseMark } from '../core/pause.ts'
+import type { WatchEvent } from '../kube/ports.ts'
+
+/** What the metadata of one managed object told, and what was last verified of it. */
+interface Tracked {
+  readonly seen?: { readonly hint: string; readonly version: string; readonly pause?: PauseMark }
+  /** The hint of the state in which the object was read in full and found as we made it. */
+  readonly verified?: string
+}
+
+/** What an object is, for metadata-only events do not say. */
+export type ObjectType = Pick<KubeObject, 'apiVersion' | 'kind'>
+
+export interface ObjectChange {
+  /** `NAMESPACE/NAME` of its Delivery. */
+  readonly delivery: string
+  /** Something that may be ours is another than when it was verified; a change of status alone is none. */
+  readonly isSuspect: boolean
+}
+
+/**
+ * The metadata of all objects with our label, from which follows which of them must be read in full: a field of ours
+ * that another hand changes leaves our entry in managedFields, so that an object whose hint is the verified one needs
+ * no read. After a restart nothing is verified yet.
+ */
+export class ObjectTracker {
+  readonly #objects = new Map<string, Map<string, Tracked>>()
+  /** Which Delivery the label of each object names, for another hand may change it. */
+  readonly #labels = new Map<string, string>()
+
+  /** The Deliveries that are concerned: two where another hand gave the object from one to the other. */
+  observe(event: WatchEvent<KubeObject>, type: ObjectType): readonly ObjectChange[] {
+    if (event.type === 'synced') return []
+    const { metadata } = event.object
+    const key = entryKey({ ...type, name: metadata.name })
+    const place = `${metadata.namespace}/${key}`
+    const before = this.#labels.get(place)
+    const label = metadata.labels?.[deliveryLabel]
+    const now = event.type === 'deleted' || label === undefined ? undefined : `${metadata.namespace}/${label}`
+    const left = before === undefined || before === now ? [] : [this.#leave(before, key, place)]
+    return now === undefined ? left : [...left, this.#see(now, key, place, event.object, type)]
+  }
+
+  /** The object was read in full, or written, and is as we want it. */
+  verified(delivery: string, object: KubeObject): void {
+    const key = entryKey({ apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name })
+    this.#set(delivery, key, { ...this.#get(delivery, key), verified: ownershipHint(object) })
+  }
+
+  isSuspect(delivery: string, key: string): boolean {
+    const tracked = this.#get(delivery, key)
+    if (tracked?.verified === undefined) return true
+    return tracked.seen !== undefined && tracked.seen.hint !== tracked.verified
+  }
+
+  /** The version that the watch told last; undefined where it told none, or that the object is gone. */
+  versionOf(delivery: string, key: string): string | undefined {
+    return this.#get(delivery, key)?.seen?.version
+  }
+
+  /** Pauses that stand on managed objects themselves. */
+  pausesOf(delivery: string): ReadonlyMap<string, PauseMark> {
+    const tracked = [...(this.#objects.get(delivery) ?? [])]
+    return new Map(
+      tracked.flatMap(([key, { seen }]) => (seen?.pause === undefined ? [] : [[key, seen.pause] as const])),
+    )
+  }
+
+  /** Nothing of this Delivery counts as verified any more: each of its objects is read anew. */
+  distrust(delivery: string): void {
+    for (const [key, { seen }] of this.#objects.get(delivery) ?? []) {
+      this.#set(delivery, key, seen === undefined ? {} : { seen })
+    }
+  }
+
+  /** Nothing of any Delivery counts as verified: another process may have written meanwhile. */
+  distrustAll(): void {
+    for (const delivery of this.#objects.keys()) this.distrust(delivery)
+  }
+
+  /** What was verified of a Delivery that is gone; what the watch tells goes with its objects. */
+  forget(delivery: string): void {
+    for (const [key, { seen }] of this.#objects.get(delivery) ?? []) {
+      if (seen === undefined) this.#drop(delivery, key)
+      else this.#set(delivery, key, { seen })
+    }
+  }
+
+  #leave(delivery: string, key: string, place: string): ObjectChange {
+    this.#labels.delete(place)
+    this.#drop(delivery, key)
+    return { delivery, isSuspect: true }
+  }
+
+  #see(delivery: string, key: string, place: string, object: KubeObject, { kind }: ObjectType): ObjectChange {
+    this.#labels.set(place, delivery)
+    const { metadata } = object
+    const pause = pauseMark(`${kind} ${metadata.name}`, metadata.annotations, `${kind}/${metadata.name}`)
+    const seen = {
+      hint: ownershipHint(object),
+      version: metadata.resourceVersion ?? '',
+      ...(pause !== undefined && { pause }),
+    }
+    const before = this.#get(delivery, key)
+    this.#set(delivery, key, { ...before, seen })
+    return { delivery, isSuspect: before?.verified !== seen.hint }
+  }
+
+  #get(delivery: string, key: string): Tracked | undefined {
+    return this.#objects.get(delivery)?.get(key)
+  }
+
+  #set(delivery: string, key: string, tracked: Tracked): void {
+    const objects = this.#objects.get(delivery) ?? new Map<string, Tracked>()
+    this.#objects.set(delivery, objects)
+    objects.set(key, tracked)
+  }
+
+  #drop(delivery: string, key: string): void {
+    const objects = this.#objects.get(delivery)
+    objects?.delete(key)
+    if (objects?.size === 0) this.#objects.delete(delivery)
+  }
+}
