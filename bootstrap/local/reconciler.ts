@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { platform } from './backend.ts'
 import { checkout } from './checkout.ts'
-import { authorityHost, ciIdentity, reconcilerIdentity } from './identities.ts'
+import { authorityHost, ciIdentity, reconcilerIdentity, tokenAudience } from './identities.ts'
 import { applyObjects, type Manifest, waitForDeployment } from './install.ts'
 import { readManifestFolder } from './manifest-files.ts'
 import type { NativeCluster } from './native/cluster.ts'
@@ -49,6 +49,21 @@ const ciObjects: readonly Manifest[] = [
 
 const authorityVolume = 'local-ca'
 
+const identityTokenPath = '/var/run/secrets/azure/tokens'
+
+/**
+ * What AKS's webhook adds to pods that are labelled azure.workload.identity/use.
+ * https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html
+ */
+const identityToken = {
+  name: 'azure-identity-token',
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: 'azure-identity-token', audience: tokenAudience, expirationSeconds: 3600 } },
+    ],
+  },
+} as const
+
 /** The CA under which registry and authority answer here; on Azure they have public certificates. */
 function trustedAuthority(caPem: string): Manifest {
   return {
@@ -80,7 +95,7 @@ function localize(object: Manifest, image: string): Manifest {
   const podSpec = {
     ...spec.template.spec,
     containers: containers.map((container) => localizeContainer(container, image)),
-    volumes: [...volumes, { name: authorityVolume, configMap: { name: authorityVolume } }],
+    volumes: [...volumes, { name: authorityVolume, configMap: { name: authorityVolume } }, identityToken],
   }
   return { ...object, spec: { ...spec, template: { ...spec.template, spec: podSpec } } }
 }
@@ -91,6 +106,9 @@ function localizeContainer(container: Container, image: string): Container & { r
     AZURE_AUTHORITY_HOST: authorityHost,
     AZURE_TENANT_ID: platform.tenantId,
     AZURE_CLIENT_ID: reconcilerIdentity.clientId,
+    AZURE_FEDERATED_TOKEN_FILE: `${identityTokenPath}/azure-identity-token`,
+    // Microsoft's directory of clouds does not know this authority.
+    WINDLASS_DISABLE_INSTANCE_DISCOVERY: 'true',
     NODE_EXTRA_CA_CERTS: '/etc/windlass/local-ca/ca.crt',
     WINDLASS_LOG_LEVEL: 'debug',
   }
@@ -102,6 +120,7 @@ function localizeContainer(container: Container, image: string): Container & { r
     volumeMounts: [
       ...(container.volumeMounts ?? []),
       { name: authorityVolume, mountPath: '/etc/windlass/local-ca', readOnly: true },
+      { name: identityToken.name, mountPath: identityTokenPath, readOnly: true },
     ],
   }
 }
