@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { ConfigError, readConfig, type keys } from './config.ts'
+import { ConfigError, keys, readConfig } from './config.ts'
 
 t.test('an empty environment is a whole configuration', async (t) => {
   t.match(readConfig({}), { port: 8080, host: '0.0.0.0', logLevel: 'info', revision: 'unknown' })
@@ -65,4 +66,13 @@ t.test('all problems are told at once, each with what is expected', async (t) =>
     t.match(error.message, 'PORT is "x", but must be a whole number from 0 to 65535.')
     t.match(error.message, 'LOG_LEVEL is "loud", but must be one of trace, debug, info')
   }
+})
+
+t.test('the README names every key with its default, and no other', async (t) => {
+  const text = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+  const rows = [...text.matchAll(/^\| `([A-Z_]+)` +\| (\S+) +\|/gm)].map(([, key, value]) => [key, value])
+  t.same(
+    rows,
+    Object.entries(keys).map(([name, key]) => [name, String(key.default)]),
+  )
 })
