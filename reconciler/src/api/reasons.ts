@@ -23,6 +23,7 @@ export const reasons = {
   BundleInvalid: 'The bundle or its content is not what it must be; the message names the object.',
   KindNotSupported: 'The bundle holds an object of a kind that a release may not hold.',
   ImageNotInManifests: 'No container in the bundle uses the repository of spec.image, so nothing would be deployed.',
+  PinNotFound: 'The annotation windlass.dev/pin names no image that the registry knows.',
   SpecInvalid: 'The Delivery itself is not valid; the message names the field.',
   SelfManaged: 'The Delivery would manage the reconciler itself.',
   Applying: 'The objects of the release are being written.',

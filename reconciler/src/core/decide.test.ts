@@ -179,7 +179,7 @@ const cases: Record<string, Case> = {
       registry: { images: [image(3)] },
       rollout: inProgress,
     }),
-    expected: { kind: 'await' },
+    expected: { kind: 'await', pending: { tag: 'r3' } },
   },
   'a failed rollout stays failed': {
     observed: observed({
@@ -262,6 +262,21 @@ const cases: Record<string, Case> = {
     desired: desired({ pause: { ...pausedReleases, objects: ['Deployment/web'] } as Pause }),
     observed: observed({ status: running(1), drift }),
     expected: { kind: 'rest', reason: 'DriftDetected' },
+  },
+  'a rollout that would write a paused object is held': {
+    desired: desired({ pause: { ...pausedReleases, objects: ['Deployment/web'] } as Pause }),
+    observed: observed({ status: running(1, { rollout: rollout({ phase: 'Applying' }) }) }),
+    expected: { kind: 'rest', stance: 'waiting', reason: 'Paused' },
+  },
+  'a rollout that only waits goes on beside a paused object': {
+    desired: desired({ pause: { ...pausedReleases, objects: ['Deployment/web'] } as Pause }),
+    observed: observed({ status: running(1, { rollout: rollout() }), rollout: inProgress }),
+    expected: { kind: 'await' },
+  },
+  'nothing is pruned beside a paused object': {
+    desired: desired({ pause: { ...pausedReleases, objects: ['Deployment/web'] } as Pause }),
+    observed: observed({ status: running(2, { rollout: rollout({ phase: 'Pruning' }) }) }),
+    expected: { kind: 'rest', stance: 'ready' },
   },
   'a pause goes before a pin': {
     desired: desired({ pause: pausedReleases, pin: 'r1' }),

@@ -13,11 +13,10 @@ export const maxSuperseded = 3
 /** Desired and observed to what is to be done: the first rule that has an answer gives it. */
 export function decide(desired: Desired, observed: Observed, nowMs: number): Plan {
   const situation = assess(desired, observed, nowMs)
-  for (const rule of rules) {
-    const decision = rule(situation)
-    if (decision !== undefined) return { ...decision, notices: situation.notices }
-  }
-  return { ...standing(situation), notices: situation.notices }
+  const { notices, candidate } = situation
+  const decision = firstOf(rules, situation) ?? standing(situation)
+  const isBegun = decision.kind === 'start' && decision.target.kind === 'image'
+  return { ...decision, notices, ...(candidate !== undefined && !isBegun && { pending: candidate }) }
 }
 
 const rules: readonly Rule[] = [
@@ -26,11 +25,12 @@ const rules: readonly Rule[] = [
   unusable, // nothing can be done under a spec that means nothing
   pinned, // an operator's choice comes before the order of tags
   newest, // also in mid-rollout: the older one is superseded
+  objectHeld, // a paused object is neither written nor deleted
   underWay, // a rollout goes on, ends or is tidied up after
   drifted, // what other hands changed is taken back
 ]
 
-type Decision = Plan extends infer P ? (P extends Plan ? Omit<P, 'notices'> : never) : never
+type Decision = Plan extends infer P ? (P extends Plan ? Omit<P, 'notices' | 'pending'> : never) : never
 type Rule = (situation: Situation) => Decision | undefined
 
 interface Situation {
@@ -59,6 +59,14 @@ function assess(desired: Desired, observed: Observed, nowMs: number): Situation 
   }
 }
 
+function firstOf(chain: readonly Rule[], situation: Situation): Decision | undefined {
+  for (const rule of chain) {
+    const decision = rule(situation)
+    if (decision !== undefined) return decision
+  }
+  return undefined
+}
+
 function beingDeleted({ desired }: Situation): Decision | undefined {
   if (!desired.isDeleting) return undefined
   return { kind: 'leave', reason: 'Deleting', message: 'the Delivery is being deleted; what runs is left as it is' }
@@ -73,7 +81,6 @@ function frozen(situation: Situation): Decision | undefined {
   const seen = health === undefined || health.state === 'current' ? '' : `; ${health.message}`
   return {
     ...rest(
-      situation,
       'waiting',
       'Paused',
       `the rollout of ${shortTag(rollout.revision.tag)} is held: ${desired.pause.message}${seen}`,
@@ -84,7 +91,7 @@ function frozen(situation: Situation): Decision | undefined {
 
 function unusable(situation: Situation): Decision | undefined {
   const { work } = situation.desired
-  return work.kind === 'invalid' ? rest(situation, 'stalled', work.reason, work.message) : undefined
+  return work.kind === 'invalid' ? rest('stalled', work.reason, work.message) : undefined
 }
 
 function pinned(situation: Situation): Decision | undefined {
@@ -108,6 +115,15 @@ function newest(situation: Situation): Decision | undefined {
   const superseded = isUndecided(rollout) ? (rollout.superseded ?? 0) + 1 : 0
   if (superseded > maxSuperseded) return undefined
   return { kind: 'start', reason: 'Applying', message: `rolling out ${shortTag(candidate.tag)}`, target, superseded }
+}
+
+function objectHeld({ desired: { pause }, rollout, observed }: Situation): Decision | undefined {
+  if (pause.kind === 'running' || pause.objects.length === 0 || rollout === undefined) return undefined
+  const writes = rollout.phase === 'Applying' || (observed.rollout?.missing.length ?? 0) > 0
+  const tag = shortTag(rollout.revision.tag)
+  if (writes) return rest('waiting', 'Paused', `the rollout of ${tag} is held: ${pause.message}`)
+  if (rollout.phase === 'Pruning') return rest('ready', 'Ready', `${tag} runs; nothing is deleted: ${pause.message}`)
+  return undefined
 }
 
 function underWay({ observed, rollout, nowMs }: Situation): Decision | undefined {
@@ -154,26 +170,26 @@ function standing(situation: Situation): Decision & Rest {
   const { status, registry } = observed
   const runs = status.current === undefined ? 'nothing runs yet' : `${shortTag(status.current.tag)} runs`
 
-  if (desired.work.kind === 'invalid') return rest(situation, 'stalled', desired.work.reason, desired.work.message)
+  if (desired.work.kind === 'invalid') return rest('stalled', desired.work.reason, desired.work.message)
 
   const pinRefusal = desired.pin === undefined ? undefined : refusalOf({ kind: 'pin', pin: desired.pin }, situation)
-  if (pinRefusal !== undefined) return blocked(situation, pinRefusal, runs)
+  if (pinRefusal !== undefined) return blocked(pinRefusal, runs)
   if (rollout?.phase === 'Failed') {
     const reason = isReason(rollout.reason) ? rollout.reason : 'RolloutFailed'
-    return rest(situation, 'stalled', reason, rollout.message ?? `${shortTag(rollout.revision.tag)} failed`)
+    return rest('stalled', reason, rollout.message ?? `${shortTag(rollout.revision.tag)} failed`)
   }
   const isHeld = desired.pin !== undefined || desired.pause.kind === 'paused'
   if (!isHeld && candidate !== undefined) {
     const refusal = refusalOf({ kind: 'image', image: candidate }, situation)
-    if (refusal !== undefined) return blocked(situation, refusal, runs)
+    if (refusal !== undefined) return blocked(refusal, runs)
   }
   if (!isHeld && selection.kind === 'refused') {
-    return blocked(situation, { kind: 'terminal', reason: selection.reason, message: selection.message }, runs)
+    return blocked({ kind: 'terminal', reason: selection.reason, message: selection.message }, runs)
   }
-  if (registry.problem !== undefined) return blocked(situation, registry.problem, runs)
+  if (registry.problem !== undefined) return blocked(registry.problem, runs)
   if (registry.images === undefined) {
     const isNew = status.conditions === undefined
-    return rest(situation, isNew ? 'progressing' : 'unknown', 'Progressing', 'the registry is being read')
+    return rest(isNew ? 'progressing' : 'unknown', 'Progressing', 'the registry is being read')
   }
   return settled(situation, runs)
 }
@@ -183,36 +199,27 @@ function settled(situation: Situation, runs: string): Decision & Rest {
   const waits = candidate === undefined ? '' : `; ${shortTag(candidate.tag)} waits`
   const hold = desired.pause.kind === 'paused' ? `${waits}: ${desired.pause.message}` : waits
   if (observed.status.current === undefined) {
-    if (desired.pause.kind === 'paused') return rest(situation, 'waiting', 'Paused', `${runs}${hold}`)
-    return rest(situation, 'waiting', 'WaitingForFirstTag', `${runs}: no tag of the repository matches spec.image.tags`)
+    if (desired.pause.kind === 'paused') return rest('waiting', 'Paused', `${runs}${hold}`)
+    return rest('waiting', 'WaitingForFirstTag', `${runs}: no tag of the repository matches spec.image.tags`)
   }
   if (observed.drift.length > 0) {
     const left = desired.pause.kind === 'paused' ? hold : '; drift is only reported'
-    return rest(
-      situation,
-      'ready',
-      'DriftDetected',
-      `${runs}, changed by another hand: ${listObjects(observed.drift)}${left}`,
-    )
+    return rest('ready', 'DriftDetected', `${runs}, changed by another hand: ${listObjects(observed.drift)}${left}`)
   }
   const held = desired.pin === undefined ? hold : `; pinned to ${shortTag(desired.pin)}`
-  return rest(situation, 'ready', 'Ready', `${runs}${held}`)
+  return rest('ready', 'Ready', `${runs}${held}`)
 }
 
-function blocked(
-  situation: Situation,
-  problem: Problem & { readonly untilMs?: number },
-  runs: string,
-): Decision & Rest {
+function blocked(problem: Problem & { readonly untilMs?: number }, runs: string): Decision & Rest {
   const stances = { retryable: 'progressing', waiting: 'waiting', terminal: 'stalled' } as const
   return {
-    ...rest(situation, stances[problem.kind], problem.reason, `${problem.message}; ${runs}`),
+    ...rest(stances[problem.kind], problem.reason, `${problem.message}; ${runs}`),
     ...(problem.untilMs !== undefined && { untilMs: problem.untilMs }),
   }
 }
 
-function rest({ candidate }: Situation, stance: Stance, reason: Plan['reason'], message: string): Decision & Rest {
-  return { kind: 'rest', stance, reason, message, ...(candidate !== undefined && { pending: candidate }) }
+function rest(stance: Stance, reason: Plan['reason'], message: string): Decision & Rest {
+  return { kind: 'rest', stance, reason, message }
 }
 
 function isPinApplied({ desired, observed }: Situation): boolean {

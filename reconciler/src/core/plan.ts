@@ -8,6 +8,8 @@ export type Plan = {
   readonly message: string
   /** What a person should know beside the plan: each is told once, as a Warning. */
   readonly notices: readonly Notice[]
+  /** What comes next, once nothing holds it. */
+  readonly pending?: SeenImage
 } & (
   | { readonly kind: 'leave' }
   /** Nothing to write but status. */
@@ -38,8 +40,6 @@ export interface Rest {
   readonly stance: Stance
   /** When the world may look different without an event. */
   readonly untilMs?: number
-  /** What comes next, once nothing holds it. */
-  readonly pending?: SeenImage
   /** A pause forbids every write: a rollout's deadline stops with it. */
   readonly isFrozen?: boolean
 }

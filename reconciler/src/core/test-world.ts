@@ -136,7 +136,7 @@ export class World {
       status: describeStatus(status, {
         desired: this.desired,
         standing,
-        pending: isRest ? plan.pending : undefined,
+        pending: plan.pending,
         drift: [],
         nowMs: this.#nowMs,
       }),

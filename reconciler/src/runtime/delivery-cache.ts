@@ -19,7 +19,7 @@ export class DeliveryCache {
     this.#watch = watch
   }
 
-  /** The key that changed, where one did. */
+  /** The key that changed, where one did that we do not know of already. */
   observe(event: WatchEvent<KubeObject>): string | undefined {
     if (event.type === 'synced') {
       // A list is newer than every write before it.
@@ -34,8 +34,9 @@ export class DeliveryCache {
     }
     const { resourceVersion = '' } = event.object.metadata
     this.#told.set(key, [resourceVersion, ...(this.#told.get(key) ?? [])].slice(0, remembered))
-    if (this.#written.get(key)?.metadata.resourceVersion === resourceVersion) this.#written.delete(key)
-    return key
+    if (this.#written.get(key)?.metadata.resourceVersion !== resourceVersion) return key
+    this.#written.delete(key)
+    return undefined
   }
 
   get(key: string): Delivery | undefined {

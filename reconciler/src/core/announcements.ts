@@ -1,0 +1,82 @@
+import type { Condition, DeliveryStatus } from '../api/delivery.ts'
+import { shortTag } from './releases.ts'
+
+/** One Kubernetes Event about a Delivery. */
+export interface Announcement {
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  /** What was done, in one word. */
+  readonly action: string
+  readonly note: string
+}
+
+/**
+ * What is worth an Event, read from two states of status alone: so that each is told once, whoever wrote the status
+ * and however often the process began anew.
+ */
+export function announce(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
+  return [...ofRollout(before, after), ...ofPause(before, after), ...ofProblem(before, after)]
+}
+
+function ofRollout(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
+  const { rollout, current } = after
+  const found: Announcement[] = []
+  const ended = after.history?.[0]
+  const isNewlyEnded = ended !== undefined && ended.at !== before.history?.[0]?.at
+  if (isNewlyEnded && ended.outcome === 'Superseded') {
+    found.push(normal('Superseded', 'Apply', `${shortTag(ended.tag)} was superseded before it was ready`))
+  }
+  if (rollout !== undefined && rollout.startedAt !== before.rollout?.startedAt) {
+    found.push(
+      normal('Applying', 'Apply', `rolling out ${shortTag(rollout.revision.tag)} (${rollout.revision.digest})`),
+    )
+  }
+  if (rollout?.phase === 'Waiting' && before.rollout?.phase === 'Applying') {
+    found.push(normal('Applied', 'Apply', `all objects of ${shortTag(rollout.revision.tag)} are written`))
+  }
+  if (current?.readyAt !== undefined && current.readyAt !== before.current?.readyAt) {
+    found.push(normal('Ready', 'Await', `${shortTag(current.tag)} runs`))
+  }
+  if (rollout?.phase === 'Failed' && before.rollout?.phase !== 'Failed') {
+    found.push(warning(rollout.reason ?? 'RolloutFailed', 'Await', rollout.message ?? 'the rollout failed'))
+  }
+  return found
+}
+
+function ofPause(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
+  const paused = conditionOf(after, 'Paused')
+  const wasPaused = conditionOf(before, 'Paused')?.status === 'True'
+  if (paused?.status === 'True' && !wasPaused) return [normal('Paused', 'Pause', paused.message)]
+  if (paused?.status === 'False' && wasPaused)
+    return [normal('NotPaused', 'Resume', 'no annotation pauses it any more')]
+  return []
+}
+
+/** Ready came to be False, or to be so for another reason, and nothing is on its way to mend it. */
+function ofProblem(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
+  const ready = conditionOf(after, 'Ready')
+  if (ready === undefined || ready.status === 'True' || isExpected(ready.reason)) return []
+  if (ready.reason === conditionOf(before, 'Ready')?.reason) return []
+  // The rollout has announced it already.
+  if (after.rollout?.phase === 'Failed') return []
+  return [warning(ready.reason, 'Decide', ready.message)]
+}
+
+/** Steps of a release, and waits that end by themselves. */
+function isExpected(reason: string): boolean {
+  return ['Progressing', 'Applying', 'RolloutProgressing', 'WaitingForFirstTag', 'BundlePending', 'Paused'].includes(
+    reason,
+  )
+}
+
+function conditionOf({ conditions = [] }: DeliveryStatus, type: string): Condition | undefined {
+  return conditions.find((condition) => condition.type === type)
+}
+
+function normal(reason: string, action: string, note: string): Announcement {
+  return { type: 'Normal', reason, action, note }
+}
+
+function warning(reason: string, action: string, note: string): Announcement {
+  return { type: 'Warning', reason, action, note }
+}

@@ -1,0 +1,106 @@
+import type { Delivery, InventoryEntry, RolloutStatus } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
+import { parseTime } from '../api/time.ts'
+import type { Desired } from '../core/desired.ts'
+import { healthOf, summariseHealth, type Health, type NamedHealth } from '../core/health.ts'
+import { currentEntries, entryKey, referenceOf } from '../core/inventory.ts'
+import type { DriftedObject, Observed, RegistryView, RolloutView } from '../core/observed.ts'
+import { ownedFieldsHash } from '../core/owned-fields.ts'
+import type { ObjectStore, Tenant } from '../kube/ports.ts'
+import type { Memory } from './memory.ts'
+import type { ObjectTracker } from './object-tracker.ts'
+
+export interface ObservationScope {
+  readonly key: string
+  readonly tracker: ObjectTracker
+  readonly objects: Pick<ObjectStore, 'get'>
+  readonly registry: RegistryView
+  readonly memory: Memory
+  readonly tenant: Tenant
+  readonly signal: AbortSignal
+}
+
+/** What is known of the world, read where it may have changed; throws AppError where something could not be read. */
+export async function observe(delivery: Delivery, desired: Desired, scope: ObservationScope): Promise<Observed> {
+  const { status = {} } = delivery
+  const { registry, memory } = scope
+  const base = { status, registry, ...(memory.refusal !== undefined && { refusal: memory.refusal }) }
+  if (desired.isDeleting || desired.work.kind === 'invalid') return { ...base, drift: [] }
+
+  const { rollout, inventory = [] } = status
+  if (rollout?.phase === 'Waiting') {
+    return { ...base, drift: [], rollout: await viewRollout(rollout, currentEntries(inventory), scope) }
+  }
+  // While objects are written or deleted they differ from status because of us.
+  const isSettled = rollout === undefined || rollout.phase === 'Failed'
+  return { ...base, drift: isSettled ? await findDrift(currentEntries(inventory), scope) : [] }
+}
+
+export function healthKey(object: KubeObject): string {
+  return entryKey({ apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name })
+}
+
+async function viewRollout(
+  { revision }: RolloutStatus,
+  entries: readonly InventoryEntry[],
+  scope: ObservationScope,
+): Promise<RolloutView> {
+  const sinceMs = revision.appliedAt === undefined ? undefined : parseTime(revision.appliedAt)
+  const options = sinceMs === undefined ? {} : { sinceMs }
+  const read = await Promise.all(
+    entries.map(async (entry) => ({
+      entry,
+      health: await readHealth(entry, scope, (object) => healthOf(object, options)),
+    })),
+  )
+  const named = read.flatMap(({ entry, health }): NamedHealth[] =>
+    health === undefined ? [] : [{ name: `${entry.kind}/${entry.name}`, health }],
+  )
+  const missing = read.filter(({ health }) => health === undefined)
+  return {
+    health: summariseHealth(named),
+    missing: missing.map(({ entry }) => referenceOf(entry, scope.tenant.namespace)),
+  }
+}
+
+/** Read in full, as the tenant, only where the watch told another version; undefined where the object is not there. */
+async function readHealth(
+  entry: InventoryEntry,
+  { key, tracker, objects, memory, tenant, signal }: ObservationScope,
+  judge: (object: KubeObject) => Health,
+): Promise<Health | undefined> {
+  const name = entryKey(entry)
+  const known = memory.healths.get(name)
+  if (known !== undefined && known.version === tracker.versionOf(key, name)) return known.health
+
+  const object = await objects.get(referenceOf(entry, tenant.namespace), tenant, signal)
+  if (object === undefined) {
+    memory.healths.delete(name)
+    return undefined
+  }
+  const health = judge(object)
+  memory.healths.set(name, { version: object.metadata.resourceVersion ?? '', health })
+  return health
+}
+
+async function findDrift(
+  entries: readonly InventoryEntry[],
+  scope: ObservationScope,
+): Promise<readonly DriftedObject[]> {
+  const { key, tracker } = scope
+  const suspects = entries.filter((entry) => tracker.isSuspect(key, entryKey(entry)))
+  const found = await Promise.all(suspects.map((entry) => checkDrift(entry, scope)))
+  return found.filter((drifted) => drifted !== undefined)
+}
+
+async function checkDrift(
+  entry: InventoryEntry,
+  { key, tracker, objects, tenant, signal }: ObservationScope,
+): Promise<DriftedObject | undefined> {
+  const reference = referenceOf(entry, tenant.namespace)
+  const object = await objects.get(reference, tenant, signal)
+  if (object === undefined) return { ...reference, isMissing: true }
+  if (entry.hash === undefined || ownedFieldsHash(object) !== entry.hash) return { ...reference, isMissing: false }
+  tracker.verified(key, object)
+  return undefined
+}

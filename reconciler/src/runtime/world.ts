@@ -1,0 +1,133 @@
+import { deliveryLabel } from '../api/annotations.ts'
+import { apiVersion, plural, type Delivery, type InventoryEntry } from '../api/delivery.ts'
+import { findSupportedKind, supportedKinds, type SupportedKind } from '../api/kinds.ts'
+import type { KubeObject } from '../api/object.ts'
+import { entryKey } from '../core/inventory.ts'
+import { pauseMark, type PauseMark } from '../core/pause.ts'
+import { collectionPath } from '../kube/paths.ts'
+import type { Watch, WatchEvent, WatchSource } from '../kube/ports.ts'
+import { DeliveryCache } from './delivery-cache.ts'
+import { ObjectTracker } from './object-tracker.ts'
+
+export interface WorldOptions {
+  readonly watches: WatchSource
+  /** The namespace whose pause is everybody's. */
+  readonly ownNamespace: string
+  readonly signal: AbortSignal
+}
+
+export interface WorldChange {
+  /** `NAMESPACE/NAME` of the Delivery that is concerned. */
+  readonly key: string
+  /** Only what the cluster says of its objects changed, which matters while a rollout is awaited. */
+  readonly isStatusOnly: boolean
+}
+
+/**
+ * All that is watched, by the reconciler itself: Deliveries in full, of Namespaces and managed objects the metadata.
+ * A replica that does not lead keeps it too, so that it can lead at once.
+ */
+export class World {
+  readonly deliveries = new DeliveryCache()
+  readonly objects = new ObjectTracker()
+  readonly #options: WorldOptions
+  readonly #watches = new Map<string, { readonly watch: Watch<KubeObject>; isSynced: boolean }>()
+  #listener: (change: WorldChange) => void = () => {}
+
+  constructor(options: WorldOptions) {
+    this.#options = options
+  }
+
+  /** Begins to watch; resolves when all is known once. */
+  async start(): Promise<void> {
+    const path = `/apis/${apiVersion}/${plural}`
+    this.deliveries.attach(this.#watch(path, {}, (event) => this.#onDelivery(event)))
+    this.#watch(namespacesPath, { metadataOnly: true }, (event) => this.#onNamespace(event))
+    for (const kind of supportedKinds) if (!kind.needsCrd) this.#watchKind(kind)
+    await Promise.all([...this.#watches.values()].map(({ watch }) => watch.synced))
+  }
+
+  /** Watches which are not complete yet; empty when all are. */
+  waitingFor(): readonly string[] {
+    return [...this.#watches].flatMap(([path, { isSynced, watch }]) =>
+      isSynced ? [] : [`watch ${path}${watch.problem === undefined ? '' : ` (${watch.problem.reason})`}`],
+    )
+  }
+
+  /** One at a time hears of changes. */
+  listen(listener: (change: WorldChange) => void): () => void {
+    this.#listener = listener
+    return () => {
+      this.#listener = () => {}
+    }
+  }
+
+  /** A kind that not every cluster serves is watched from the first release on that holds one. */
+  follow(inventory: readonly InventoryEntry[]): void {
+    for (const entry of inventory) {
+      const kind = findSupportedKind(entry.apiVersion, entry.kind)
+      if (kind?.needsCrd === true) this.#watchKind(kind)
+    }
+  }
+
+  /** Every annotation that pauses this Delivery, on whatever it stands. */
+  pausesOf({ metadata, status }: Delivery): readonly PauseMark[] {
+    const { namespace, name } = metadata
+    const { ownNamespace } = this.#options
+    const onObjects = this.objects.pausesOf(`${namespace}/${name}`)
+    const managed = (status?.inventory ?? []).flatMap((entry) => onObjects.get(entryKey(entry)) ?? [])
+    const marks = [
+      pauseMark('the Delivery', metadata.annotations),
+      pauseMark(`Namespace ${namespace}`, this.#annotationsOf(namespace)),
+      pauseMark(`the reconciler's Namespace ${ownNamespace}`, this.#annotationsOf(ownNamespace)),
+    ]
+    return [...marks.filter((mark) => mark !== undefined), ...managed]
+  }
+
+  #annotationsOf(namespace: string): Readonly<Record<string, string>> | undefined {
+    return this.#watches.get(namespacesPath)?.watch.get(namespace)?.metadata.annotations
+  }
+
+  #watchKind(kind: SupportedKind): void {
+    const path = collectionPath(kind)
+    if (this.#watches.has(path)) return
+    const request = { metadataOnly: true, labelSelector: deliveryLabel }
+    this.#watch(path, request, (event) => {
+      for (const { delivery, isSuspect } of this.objects.observe(event, kind)) {
+        this.#listener({ key: delivery, isStatusOnly: !isSuspect })
+      }
+    })
+  }
+
+  #watch(
+    path: string,
+    request: { readonly metadataOnly?: boolean; readonly labelSelector?: string },
+    onEvent: (event: WatchEvent<KubeObject>) => void,
+  ): Watch<KubeObject> {
+    const entry = { isSynced: false }
+    const take = (event: WatchEvent<KubeObject>) => {
+      if (event.type === 'synced') entry.isSynced = true
+      onEvent(event)
+    }
+    const watch = this.#options.watches.watch<KubeObject>({ path, ...request }, take, this.#options.signal)
+    this.#watches.set(path, Object.assign(entry, { watch }))
+    return watch
+  }
+
+  #onDelivery(event: WatchEvent<KubeObject>): void {
+    const key = this.deliveries.observe(event)
+    if (key !== undefined) this.#listener({ key, isStatusOnly: false })
+  }
+
+  /** Namespaces change seldom, and what a Delivery reads of its own costs no request. */
+  #onNamespace(event: WatchEvent<KubeObject>): void {
+    if (event.type === 'synced') return
+    const { name } = event.object.metadata
+    const isEverybodys = name === this.#options.ownNamespace
+    for (const key of this.deliveries.keys()) {
+      if (isEverybodys || key.startsWith(`${name}/`)) this.#listener({ key, isStatusOnly: false })
+    }
+  }
+}
+
+const namespacesPath = '/api/v1/namespaces'
