@@ -1,8 +1,7 @@
 import { access, constants, mkdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { apiServerArguments, etcdArguments, prepareControlPlane } from './control-plane.ts'
+import { freePort } from './free-port.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
 import type { SpawnedProcess } from './process.ts'
 import { spawnDetached, stopProcess } from './process.ts'
@@ -77,23 +76,4 @@ export async function startApiServer(options: StartApiServerOptions): Promise<Ap
 async function spawnBound(command: string, args: readonly string[], logFile: string): Promise<SpawnedProcess> {
   await access(command, constants.X_OK)
   return spawnDetached('setpriv', ['--pdeathsig', 'SIGKILL', '--', command, ...args], { logFile })
-}
-
-/**
- * A port that is free now, below the range from which the kernel draws those of outgoing connections, which would
- * else be the likeliest to take it before the server does.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(20_000, 32_000)
-    if (await isFree(port)) return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-  })
 }
