@@ -7,7 +7,7 @@ import type { IngressManifestOptions } from './manifests.ts'
 import { ingressManifests, ingressName, ingressNamespace } from './manifests.ts'
 
 export interface DeployIngressOptions extends IngressManifestOptions {
-  readonly cluster: Pick<Cluster, 'kubeconfig' | 'nodeIp'>
+  readonly cluster: Pick<Cluster, 'kubeconfig' | 'nodeIp' | 'backend' | 'exec'>
   readonly signal?: AbortSignal
   readonly onStep?: (step: string) => void
 }
@@ -19,6 +19,12 @@ export interface DeployedIngress {
 
 const timeoutMs = 120_000
 
+/**
+ * HAProxy opens a connection a request, and the node's table keeps each for this long after its end: for the kernel's
+ * two minutes it would be full, and drop packets, from two thousand requests a second on.
+ */
+const shortenTimeWait = 'echo 10 >/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_time_wait'
+
 /** Resolves when the Ingress answers on the node's address, if only with 404. */
 export async function deployIngress(options: DeployIngressOptions): Promise<DeployedIngress> {
   const { cluster, image, tls, signal, onStep } = options
@@ -28,6 +34,8 @@ export async function deployIngress(options: DeployIngressOptions): Promise<Depl
   const bounds = { timeoutMs, ...(signal && { signal }) }
 
   onStep?.('installing the Ingress controller')
+  // A node that others use too is not ours to set.
+  if (cluster.backend === 'native') await cluster.exec('sh', ['-c', shortenTimeWait], bounds)
   await applyObjects(cluster.kubeconfig, ingressManifests({ image, ...(tls !== undefined && { tls }) }), bounds)
   onStep?.('waiting for the Ingress controller')
   await waitForDeployment(cluster.kubeconfig, { namespace: ingressNamespace, name: ingressName }, bounds)

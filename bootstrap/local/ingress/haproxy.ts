@@ -15,8 +15,10 @@ export interface HaproxyOptions {
   readonly directory: string
   /** Of the configurations' admin port, e.g. `http://127.0.0.1:8405`. */
   readonly adminUrl: string
-  /** Told each line that HAProxy says: of requests that failed, and of its processes. */
-  readonly onLine: (line: string) => void
+  /** Told of each request that failed, in HAProxy's own log format. */
+  readonly onFailedRequest: (line: string) => void
+  /** Told what HAProxy says of its processes. */
+  readonly onNotice: (line: string) => void
   /** Told when HAProxy ended without being asked to. */
   readonly onExit: (cause: Error) => void
 }
@@ -80,7 +82,8 @@ export class Haproxy {
 
   #start(file: string): ChildProcess {
     const master = spawn(this.#options.binary, ['-W', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-    for (const output of [master.stdout, master.stderr]) createInterface(output).on('line', this.#options.onLine)
+    createInterface(master.stdout).on('line', this.#options.onFailedRequest)
+    createInterface(master.stderr).on('line', this.#options.onNotice)
     const end = (how: string, cause?: unknown): void => {
       if (!this.#isStopping) this.#options.onExit(new Error(`HAProxy ${how}`, { cause }))
     }

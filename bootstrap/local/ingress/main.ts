@@ -24,7 +24,9 @@ const proxy = new Haproxy({
   binary: '/usr/sbin/haproxy',
   directory: environment.RUNTIME_DIRECTORY,
   adminUrl: `http://127.0.0.1:${containerPorts.admin}`,
-  onLine: (line) => log.info({ line }, 'the proxy says'),
+  onFailedRequest: (line) => log.warn({ line }, 'a request failed'),
+  onNotice: (line) =>
+    line.startsWith('[ALERT]') ? log.error({ line }, 'the proxy fails') : log.debug({ line }, 'the proxy says'),
   onExit: (error) => {
     log.fatal({ err: error }, 'the proxy is gone')
     process.exitCode = 1

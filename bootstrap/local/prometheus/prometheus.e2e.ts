@@ -4,11 +4,12 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import t from 'tap'
+import { ensurePackages } from '../debian.ts'
+import { freePort } from '../free-port.ts'
 import { run } from '../run.ts'
 import { sharedApiServer } from '../testing.ts'
 import { waitFor } from '../wait.ts'
@@ -16,6 +17,8 @@ import { prometheusConfig } from './config.ts'
 import { runDiscovery } from './discovery.ts'
 import { prometheusArguments } from './manifests.ts'
 import { queryPrometheus } from './query.ts'
+
+t.before(() => ensurePackages(['prometheus']))
 
 t.test('the configuration is one that Prometheus accepts', async (t) => {
   const dir = t.testdir({ 'prometheus.yml': prometheusConfig('/targets/pods.json') })
@@ -139,13 +142,4 @@ async function startPrometheus(t: Test, kubeConfig: KubeConfig): Promise<string>
     if (!t.passing()) t.comment(lines.join(''))
   })
   return `http://${address}`
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
