@@ -6,7 +6,7 @@ import { run } from './run.ts'
 /** Debian packages by what needs them. */
 export const debianPackages = {
   node: ['containerd', 'runc', 'containernetworking-plugins', 'iptables', 'nftables', 'conntrack', 'iproute2'],
-  images: ['buildah', 'mmdebstrap', 'busybox-static', 'ca-certificates'],
+  images: ['buildah', 'busybox-static', 'ca-certificates'],
   ingress: ['haproxy'],
   prometheus: ['prometheus'],
 } as const satisfies Record<string, readonly string[]>
