@@ -124,6 +124,8 @@ async function serve(options: AppOptions, { role, path, operation, call }: Visit
     const blobOrigin = blobOriginFor(options.hosts, options.tls ? 'https' : 'http', call.headers.host ?? '')
     return await serveLogin(options.login, call, { operation, path, blobOrigin })
   } catch (error) {
+    // Nobody is there to hear of it, and it is no failure of ours.
+    if (call.signal.aborted) return { status: 499 }
     return answerOf(options, error)
   }
 }

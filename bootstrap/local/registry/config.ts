@@ -101,7 +101,11 @@ export type PasswordIdentity = Static<typeof passwordIdentity>
 export type JwksConfig = Static<typeof jwks>
 
 /** A configuration as it is written: whatever has a default may be left out. */
-export type RegistryConfigInput = WithDefaults<RegistryConfig>
+export type RegistryConfigInput = ReadonlyDeep<
+  Omit<RegistryConfig, Defaulted | 'identities'> & {
+    [Key in Defaulted]?: RegistryConfig[Key] extends object ? Partial<RegistryConfig[Key]> : RegistryConfig[Key]
+  } & { identities: OptionalCatalog<Identity>[] }
+>
 
 /** Everything that is wrong with a configuration, at once. */
 export class ConfigError extends Error {
@@ -180,8 +184,6 @@ function repeated(what: string, values: readonly string[]): readonly string[] {
 
 type Defaulted = 'listen' | 'lifetimes' | 'referrers' | 'attributesMoveUpdateTime'
 
-type WithDefaults<Config extends RegistryConfig> = Omit<Config, Defaulted | 'identities'> & {
-  readonly [Key in Defaulted]?: Config[Key] extends object ? Partial<Config[Key]> : Config[Key]
-} & { readonly identities: readonly WithOptionalCatalog<Config['identities'][number]>[] }
+type OptionalCatalog<Of> = Of extends Identity ? Omit<Of, 'catalog'> & { catalog?: boolean } : never
 
-type WithOptionalCatalog<Of> = Of extends Identity ? Omit<Of, 'catalog'> & { readonly catalog?: boolean } : never
+type ReadonlyDeep<Of> = Of extends object ? { readonly [Key in keyof Of]: ReadonlyDeep<Of[Key]> } : Of

@@ -109,10 +109,10 @@ function testConfig(dir: string, issuer: TestIssuer): RegistryConfigInput {
         clientId: testIds.publisher.clientId,
         federated: { issuer: testIds.issuer, subject: testIds.publisher.subject, audience: testIds.audience },
         catalog: true,
-        permissions: [{ repository: '*', actions: [...everything] }],
+        permissions: [{ repository: '*', actions: everything }],
       },
       { name: 'kubelet', ...testIds.puller, permissions: [{ repository: '*', actions: ['pull'] }] },
-      { name: 'ci', ...testIds.pusher, catalog: true, permissions: [{ repository: '*', actions: [...everything] }] },
+      { name: 'ci', ...testIds.pusher, catalog: true, permissions: [{ repository: '*', actions: everything }] },
     ],
   }
 }

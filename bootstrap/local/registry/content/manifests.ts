@@ -51,7 +51,7 @@ export async function putManifest(
   const contentType = (call.headers['content-type'] ?? '').split(';')[0]?.trim() ?? ''
   const digest = sha256Of(content)
   const tag = isDigest(reference) ? undefined : reference
-  return store.exclusively(repository, async () => {
+  return store.whilePushing(repository, reference, async () => {
     assertAllowed(store.repository(repository), 'write', { tag, digest })
     const answer = await upstream.send({
       method: 'PUT',

@@ -6,6 +6,7 @@ import type { Attributes, Change, ManifestFacts, Recorded } from './records.ts'
 import { unlocked } from './records.ts'
 import { RegistryIndex } from './repository-index.ts'
 import type { RepositoryIndex } from './repository-index.ts'
+import { SharedLock } from './shared-lock.ts'
 import { UpdateClock } from './update-clock.ts'
 
 export interface StoreOptions {
@@ -26,14 +27,16 @@ export type Target =
  * What ACR knows of repositories, tags and manifests beside their content: times, attributes, and which manifest is
  * attached to which. Each change is in the journal before it is seen.
  *
- * A repository's changes must come one after the other, together with those of the content: see `exclusively`.
+ * What is recorded must change together with the content: see `whilePushing` and `exclusively`.
  */
 export class MetadataStore {
   readonly #index: RegistryIndex
   readonly #journal: Journal
   readonly #clock: UpdateClock
   readonly #options: StoreOptions
-  readonly #locks = new KeyedLock()
+  readonly #content = new SharedLock()
+  readonly #references = new KeyedLock()
+  readonly #updates = new KeyedLock()
 
   constructor(index: RegistryIndex, journal: Journal, clock: UpdateClock, options: StoreOptions) {
     this.#index = index
@@ -51,70 +54,75 @@ export class MetadataStore {
     return this.#index.names.ascending(after)
   }
 
-  /** Keeps what is recorded of a repository and its content in step, whoever else writes to it. */
+  /**
+   * Keeps what is recorded of a tag, or of a manifest by its digest, in step with the content while both are written:
+   * nobody else writes to the same reference, or deletes anything of the repository.
+   */
+  whilePushing<T>(repository: string, reference: string, work: () => Promise<T>): Promise<T> {
+    return this.#content.shared(repository, () => this.#references.run(`${repository}:${reference}`, work))
+  }
+
+  /** The same for a whole repository, for whatever is deleted or locked in it. */
   exclusively<T>(repository: string, work: () => Promise<T>): Promise<T> {
-    return this.#locks.run(repository, work)
+    return this.#content.exclusive(repository, work)
   }
 
   /** A manifest was pushed, by its tag or by its digest alone; its facts count where it was not there yet. */
   async pushed(repository: string, facts: ManifestFacts, tag?: string): Promise<void> {
-    const index = this.repository(repository)
-    const changes: Change[] = [
-      { put: 'repository', record: { ...this.#touched(index?.record), name: repository } },
-      ...(index?.manifests.has(facts.digest)
-        ? []
-        : [{ put: 'manifest', repository, record: { ...this.#touched(), facts } } as const]),
-      ...(tag === undefined
-        ? []
-        : [
-            {
-              put: 'tag',
-              repository,
-              record: { ...this.#touched(index?.tags.get(tag)), name: tag, digest: facts.digest },
-            } as const,
-          ]),
-    ]
-    await this.#commit(changes)
+    await this.#update(repository, (index) => {
+      const changes: Change[] = [{ put: 'repository', record: { ...this.#touched(index?.record), name: repository } }]
+      if (!index?.manifests.has(facts.digest)) {
+        changes.push({ put: 'manifest', repository, record: { ...this.#touched(), facts } })
+      }
+      if (tag !== undefined) {
+        const record = { ...this.#touched(index?.tags.get(tag)), name: tag, digest: facts.digest }
+        changes.push({ put: 'tag', repository, record })
+      }
+      return changes
+    })
   }
 
   async untagged(repository: string, name: string): Promise<void> {
-    await this.#commit([{ drop: 'tag', repository, name }, ...this.#touch(repository)])
+    await this.#update(repository, (index) => [{ drop: 'tag', repository, name }, ...this.#touch(index)])
   }
 
   /** A manifest and the tags that pointed at it are gone; a repository without manifests is gone too. */
   async deleted(repository: string, digest: string): Promise<void> {
-    const index = this.repository(repository)
-    if (index === undefined) return
-    if (index.manifests.size === 1 && index.manifests.has(digest)) {
-      await this.deletedRepository(repository)
-      return
-    }
-    await this.#commit([
-      ...index.tagsOf(digest).map((name) => ({ drop: 'tag', repository, name }) as const),
-      { drop: 'manifest', repository, digest },
-      ...this.#touch(repository),
-    ])
+    await this.#update(repository, (index) => {
+      if (index === undefined) return []
+      if (index.manifests.size === 1 && index.manifests.has(digest)) return [{ drop: 'repository', repository }]
+      return [
+        ...index.tagsOf(digest).map((name) => ({ drop: 'tag', repository, name }) as const),
+        { drop: 'manifest', repository, digest },
+        ...this.#touch(index),
+      ]
+    })
   }
 
   async deletedRepository(repository: string): Promise<void> {
-    await this.#commit([{ drop: 'repository', repository }])
+    await this.#update(repository, () => [{ drop: 'repository', repository }])
   }
 
   /** Does nothing to a target that is not there. */
   async changeAttributes(repository: string, target: Target, patch: Partial<Attributes>): Promise<void> {
-    const index = this.repository(repository)
-    if (index === undefined) return
-    const change = this.#attributesChange(index, target, patch)
-    if (change !== undefined) await this.#commit([change])
+    await this.#update(repository, (index) => {
+      const change = index && this.#attributesChange(index, target, patch)
+      return change ? [change] : []
+    })
   }
 
   close(): Promise<void> {
     return this.#journal.close()
   }
 
-  async #commit(changes: readonly Change[]): Promise<void> {
-    await this.#journal.append(changes)
-    for (const change of changes) this.#index.apply(change)
+  /** What changes is told from what is recorded, so that must not change until it is recorded too. */
+  #update(repository: string, changesOf: (index: RepositoryIndex | undefined) => readonly Change[]): Promise<void> {
+    return this.#updates.run(repository, async () => {
+      const changes = changesOf(this.repository(repository))
+      if (changes.length === 0) return
+      await this.#journal.append(changes)
+      for (const change of changes) this.#index.apply(change)
+    })
   }
 
   /** A record's common part after a push: the creation time stays, the update time moves. */
@@ -127,9 +135,8 @@ export class MetadataStore {
     }
   }
 
-  #touch(repository: string): readonly Change[] {
-    const record = this.repository(repository)?.record
-    return record ? [{ put: 'repository', record: { ...record, lastUpdateTime: this.#clock.next() } }] : []
+  #touch(index: RepositoryIndex | undefined): readonly Change[] {
+    return index ? [{ put: 'repository', record: { ...index.record, lastUpdateTime: this.#clock.next() } }] : []
   }
 
   #attributesChange(index: RepositoryIndex, target: Target, patch: Partial<Attributes>): Change | undefined {
