@@ -112,7 +112,7 @@ t.test('what happened while the connection was cut is told after it', async (t) 
   const proxy = await startProxy(t, server.url)
   const namespace = await cluster.namespace('watch cut')
   await write(cluster, namespace, 'a')
-  const client = await cluster.adminThrough(proxy.url)
+  const client = cluster.through(proxy.url)
   const { events, restarts, watch, until } = follow(t, client, { path: mapsOf(namespace) })
   await watch.synced
   proxy.refuse()
@@ -135,7 +135,7 @@ t.test('a connection on which silently nothing passes any more is given up for a
   const cluster = testCluster(t, server)
   const proxy = await startProxy(t, server.url)
   const namespace = await cluster.namespace('watch stall')
-  const client = await cluster.adminThrough(proxy.url)
+  const client = cluster.through(proxy.url)
   const { restarts, watch, until } = follow(t, client, { path: mapsOf(namespace) }, { stallMs: 1_500 })
   await watch.synced
   await write(cluster, namespace, 'a')
