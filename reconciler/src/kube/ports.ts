@@ -1,5 +1,6 @@
 /** What the reconciler asks of the API server; the adapters stand beside this file. */
 
+import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
 import type { KubeObject, ObjectReference } from '../api/object.ts'
 import type { AppError } from '../core/errors.ts'
 
@@ -82,6 +83,14 @@ export interface WatchSource {
     onEvent: (event: WatchEvent<T>) => void,
     signal: AbortSignal,
   ): Watch<T>
+}
+
+export interface StatusWriter {
+  /**
+   * Replaces the status of a Delivery as it was read, and answers the Delivery as it then stands. Nothing is sent where
+   * the status is the same. Throws AppError, of reason ApiConflict where the Delivery has changed since.
+   */
+  write(delivery: Delivery, status: DeliveryStatus, signal: AbortSignal): Promise<Delivery>
 }
 
 export interface EventRequest {
