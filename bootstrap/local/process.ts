@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { lastLines } from './run.ts'
+import { signalIfThere } from './signal.ts'
 
 /**
  * A process as it can be found again by another program: its number alone may by then be another's, but no two
@@ -80,15 +81,6 @@ export async function stopProcess(identity: ProcessIdentity, graceMs: number): P
 /** The last lines of a log file, for an error message. */
 export async function tailOf(logFile: string, count = 15): Promise<string> {
   return lastLines(await readFile(logFile, 'utf8'), count)
-}
-
-/** Sends a signal to a process that may have ended by itself meanwhile. */
-export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
-  }
 }
 
 /** Identity of a process that runs now, or undefined. */

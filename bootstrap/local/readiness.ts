@@ -59,10 +59,10 @@ export async function assertUp(processes: NeededProcesses): Promise<void> {
   }
 }
 
-/** The end of every process's log. */
+/** The very end of every process's log. */
 export async function lastWords(processes: NeededProcesses): Promise<string> {
   const logs = Object.entries(processes).map(
-    async ([name, { logFile }]) => `last lines of ${name}:\n${await tailOf(logFile)}`,
+    async ([name, { logFile }]) => `last lines of ${name}:\n${await tailOf(logFile, 4)}`,
   )
   return (await Promise.all(logs)).join('\n')
 }

@@ -1,5 +1,6 @@
 import { execa } from 'execa'
 import type { ExecOptions, ExecResult } from './backend.ts'
+import { signalIfThere } from './signal.ts'
 
 /** A program ended with another code than 0, by a signal, or could not be started. */
 export class CommandFailed extends Error {
@@ -23,27 +24,33 @@ export interface RunOptions extends ExecOptions {
 
 /**
  * Runs a program to its end; its output comes back without the final newline.
- * Rejects with {@link CommandFailed}, or with the signal's reason when it was aborted.
+ * Rejects with {@link CommandFailed}, or with the signal's reason when it was aborted: the program is then ended with
+ * all that it has started, which is why one that is given a signal runs in a process group of its own.
  */
 export async function run(
   command: string,
   args: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<ExecResult> {
-  options.signal?.throwIfAborted()
-  const onLine = options.onLine
+  const { signal, onLine } = options
+  signal?.throwIfAborted()
   const output = onLine === undefined ? 'pipe' : ({ transform: tellLines(onLine) } as const)
-  const result = await execa(command, [...args], {
+  const running = execa(command, [...args], {
     reject: false,
+    detached: signal !== undefined,
     stdin: options.input === undefined ? 'ignore' : 'pipe',
     stdout: output,
     stderr: output,
     ...(options.env && { env: options.env }),
     ...(options.cwd && { cwd: options.cwd }),
     ...(options.input !== undefined && { input: options.input }),
-    ...(options.signal && { cancelSignal: options.signal }),
   })
-  options.signal?.throwIfAborted()
+  const endGroup = groupEnder(running.pid)
+  signal?.addEventListener('abort', endGroup.end, { once: true })
+  const result = await running
+  signal?.removeEventListener('abort', endGroup.end)
+  endGroup.cancel()
+  signal?.throwIfAborted()
   const stdout = result.stdout ?? ''
   const stderr = result.stderr ?? ''
   if (result.exitCode !== undefined && [0, ...(options.accept ?? [])].includes(result.exitCode)) {
@@ -59,6 +66,20 @@ export async function run(
 /** The last lines of a program's output, for a message that a person reads. */
 export function lastLines(output: string, count = 20): string {
   return output.trimEnd().split('\n').slice(-count).join('\n')
+}
+
+const graceMs = 5_000
+
+function groupEnder(pid: number | undefined): { readonly end: () => void; readonly cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    end() {
+      if (pid === undefined) return
+      signalIfThere(-pid, 'SIGTERM')
+      timer = setTimeout(() => signalIfThere(-pid, 'SIGKILL'), graceMs)
+    },
+    cancel: () => clearTimeout(timer),
+  }
 }
 
 function tellLines(onLine: (line: string) => void) {

@@ -51,7 +51,9 @@ async function up(options: UpOptions): Promise<NativeCluster> {
       return await startCluster({ record, tools, ...(signal && { signal }), ...(onStep && { onStep }) })
     } catch (error) {
       onStep?.('clearing what was started')
-      await clear(record)
+      await clear(record).catch((clearing: unknown) => {
+        throw new Error(`${messageOf(error)}\nand then: ${messageOf(clearing)}`, { cause: clearing })
+      })
       await lock.discard()
       throw error
     }
@@ -83,6 +85,10 @@ async function find(name: string): Promise<NativeCluster | undefined> {
   if (facts === undefined || holder === undefined || !(await isRunning(holder))) return undefined
   const { isReady } = await askReady({ url: facts.apiServerUrl, caPem: await readFile(facts.kubernetesCaFile, 'utf8') })
   return isReady ? openCluster(facts, holder) : undefined
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function clusterDir(name: string): string {

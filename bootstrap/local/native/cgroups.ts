@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { signalIfThere } from '../process.ts'
+import { signalIfThere } from '../signal.ts'
 import { waitFor } from '../wait.ts'
 
 /**

@@ -47,7 +47,8 @@ export interface ImportOptions {
 
 /** Makes the pause image and gives it to containerd, as soon as that answers. */
 export async function importPauseImage({ home, program, processes, signal }: ImportOptions): Promise<void> {
-  const archive = await writeStaticImage(join(home.stateDir, 'containerd'), {
+  const dir = join(home.stateDir, 'pause-image')
+  const archive = await writeStaticImage(dir, {
     name: pauseImage,
     program,
     entrypoint: 'pause',
@@ -73,7 +74,7 @@ export async function importPauseImage({ home, program, processes, signal }: Imp
     async () => [`containerd to take the pause image: ${lastError}`, await lastWords(processes)].join('\n'),
     { timeoutMs: 30_000, ...withSignal },
   )
-  await rm(archive)
+  await rm(dir, { recursive: true })
 }
 
 /** https://github.com/containerd/containerd/blob/main/docs/hosts.md */

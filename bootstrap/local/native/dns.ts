@@ -2,7 +2,6 @@ import type { Manifest } from '../install.ts'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { platform } from '../backend.ts'
-import { nodeHostNames } from './namespaces.ts'
 
 export const dnsUser = 'system:coredns'
 
@@ -14,8 +13,10 @@ export interface DnsOptions {
 
 /** Writes CoreDNS's settings and returns its arguments. */
 export async function coreDnsArguments({ stateDir, nodeIp, kubeconfig }: DnsOptions): Promise<readonly string[]> {
-  const path = join(stateDir, 'etc', 'Corefile')
-  await writeFile(path, corefile(nodeIp, kubeconfig))
+  const etc = join(stateDir, 'etc')
+  const path = join(etc, 'Corefile')
+  await writeFile(join(etc, 'root.zone'), emptyRoot)
+  await writeFile(path, corefile({ nodeIp, kubeconfig, etc }))
   return ['-conf', path]
 }
 
@@ -66,24 +67,31 @@ export function dnsObjects(nodeIp: string): readonly Manifest[] {
 
 /**
  * https://coredns.io/plugins/kubernetes/ and https://coredns.io/plugins/hosts/
- * The cluster has no way to the world: what is neither its own nor the node's does not exist.
+ * The cluster has no way to the world: what is neither its own nor in its hosts file does not exist, and that is said
+ * with authority over the root, since `hosts` by itself answers such a name with an error that clients try again.
  */
-function corefile(nodeIp: string, kubeconfig: string): string {
+function corefile(options: { readonly nodeIp: string; readonly kubeconfig: string; readonly etc: string }): string {
   return `${platform.clusterDomain} in-addr.arpa {
-  bind ${nodeIp}
+  bind ${options.nodeIp}
   errors
   kubernetes {
-    kubeconfig ${kubeconfig}
+    kubeconfig "${options.kubeconfig}"
     ttl 5
   }
 }
 
 . {
-  bind ${nodeIp}
+  bind ${options.nodeIp}
   errors
-  hosts {
-    ${nodeIp} ${nodeHostNames.join(' ')}
+  hosts "${join(options.etc, 'hosts')}" {
+    fallthrough
   }
+  file "${join(options.etc, 'root.zone')}"
 }
 `
 }
+
+/** RFC 1035, section 5; a name that does not exist may be remembered for the last number of its SOA, RFC 2308. */
+const emptyRoot = `@ 5 IN SOA localhost. nobody.localhost. 1 3600 600 86400 5
+@ 5 IN NS localhost.
+`

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../run.ts'
 
@@ -14,11 +14,11 @@ export interface StaticImage {
 
 /**
  * Writes an image of one static program and no base as a tar archive of an OCI image layout; returns its path.
+ * The folder is the call's own: what else is made there on the way is left in it.
  * https://github.com/opencontainers/image-spec/blob/main/image-layout.md
  */
 export async function writeStaticImage(dir: string, image: StaticImage): Promise<string> {
   const layout = join(dir, 'layout')
-  await rm(layout, { recursive: true, force: true })
   await mkdir(join(layout, 'blobs', 'sha256'), { recursive: true })
   const layer = await addBlob(layout, await makeLayer(dir, image), mediaType('layer.v1.tar'))
   const config = await addBlob(
@@ -44,7 +44,6 @@ export async function writeStaticImage(dir: string, image: StaticImage): Promise
   await writeFile(join(layout, 'oci-layout'), json({ imageLayoutVersion: '1.0.0' }))
   const archive = join(dir, `${image.entrypoint}.tar`)
   await run('tar', ['--create', '--file', archive, '--directory', layout, '.'])
-  await rm(layout, { recursive: true })
   return archive
 }
 
@@ -61,10 +60,7 @@ async function makeLayer(dir: string, { program, entrypoint }: StaticImage): Pro
   await copyFile(program, join(root, entrypoint))
   const owner = ['--owner=0', '--group=0', '--numeric-owner', '--mtime=@0', '--mode=0755']
   await run('tar', ['--create', ...owner, '--file', archive, '--directory', root, entrypoint])
-  const layer = await readFile(archive)
-  await rm(archive)
-  await rm(root, { recursive: true })
-  return layer
+  return readFile(archive)
 }
 
 async function addBlob(layout: string, content: Buffer, type: string): Promise<Descriptor> {
