@@ -82,6 +82,17 @@ t.test('what follows the first page is read in larger ones', async (t) => {
   t.match(acr.requests.at(-1)?.path, /last=x2&n=100&orderby=timedesc/)
 })
 
+t.test('a full page that lost its Link does not pass for the end of the list', async (t) => {
+  const five = Array.from({ length: 5 }, (_, i) => tagProperties(`x${i}`, nowMs - i))
+  const { acr, source, repository, matches } = await start(t, (request) => {
+    if (!isList(request)) return undefined
+    return request.path.includes('last=x4') ? tagList([tagProperties('r1', nowMs - 5)]) : tagList(five)
+  })
+  const scan = await source.scan({ repository, matches, knownSinceMs: nowMs - 10 }, forever)
+  t.match(scan, { kind: 'changed', tags: [{ name: 'r1' }] })
+  t.match(acr.requests.at(-1)?.path, /_tags\?orderby=timedesc&last=x4&n=100/)
+})
+
 t.test('a repository without tags is empty, however that is said', async (t) => {
   for (const body of [{ registry: 'x', imageName: 'predictor' }, { tags: [] }, { tags: null }]) {
     const { scan } = await start(t, listing({ body }))
@@ -113,6 +124,11 @@ for (const [status, headers, expected] of statuses) {
     t.equal(acr.requests.filter(isList).length, 1)
   })
 }
+
+t.test('a gateway that fails in HTML has failed', async (t) => {
+  const { scan } = await start(t, listing({ status: 502, headers: { 'content-type': 'text/html' }, body: '<html>' }))
+  t.match(await failure(scan()), { kind: 'retryable', reason: 'RegistryUnavailable', message: /failed \(502\)/ })
+})
 
 t.test('a date in Retry-After is as good as seconds', async (t) => {
   const date = new Date(nowMs).toUTCString()

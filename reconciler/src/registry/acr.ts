@@ -35,7 +35,7 @@ interface Place {
   readonly attempt: (action: string) => Attempt
 }
 
-const defaultAudience = 'https://containerregistry.azure.net'
+export const defaultAudience = 'https://containerregistry.azure.net'
 /** Of a registry's limits (Basic has the least) most is left to the nodes that pull; a thousand polls fit in. */
 export const defaultLimits: ConnectionLimits = {
   requests: { perMinute: 2_400, burst: 60 },

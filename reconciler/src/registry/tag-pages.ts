@@ -27,11 +27,16 @@ export async function readTagPage(
   const result = await pages.next()
   if (result.done === true) return { tags: [] }
   const page: TagPageResponse = result.value
-  const link = page.continuationToken
-  return {
-    tags: page.map((properties) => toTag(properties, attempt)),
-    ...(link !== undefined && link !== '' && { next: followingPage(link, client.endpoint, name, attempt) }),
-  }
+  const tags = page.map((properties) => toTag(properties, attempt))
+  const isFull = tags.length >= (next === undefined ? firstPageSize : nextPageSize)
+  const following = followingPage(
+    page.continuationToken,
+    isFull ? tags.at(-1) : undefined,
+    client.endpoint,
+    name,
+    attempt,
+  )
+  return { tags, ...(following !== undefined && { next: following }) }
 }
 
 export function toTag(properties: ArtifactTagProperties, attempt: Attempt): Tag {
@@ -44,10 +49,24 @@ export function toTag(properties: ArtifactTagProperties, attempt: Attempt): Tag 
   return { name, digest, createdAtMs, updatedAtMs }
 }
 
-/** The Link of a page, asked for larger: what follows the first page is read to its end. */
-function followingPage(link: string, endpoint: string, name: string, attempt: Attempt): string {
-  const url = URL.canParse(link, endpoint) ? new URL(link, endpoint) : undefined
-  if (url === undefined || url.origin !== new URL(endpoint).origin || url.pathname !== `/acr/v1/${name}/_tags`) {
+/**
+ * The page that a Link names, asked for larger, for what follows the first is read to its end. A full page without a
+ * Link has either nothing behind it or lost it on the way, so that is asked too: half a list must not pass for whole.
+ */
+function followingPage(
+  link: string | undefined,
+  lastOfFull: Tag | undefined,
+  endpoint: string,
+  name: string,
+  attempt: Attempt,
+): string | undefined {
+  const path = `/acr/v1/${name}/_tags`
+  const target = link || (lastOfFull && `${path}?orderby=timedesc&last=${encodeURIComponent(lastOfFull.name)}`)
+  if (target === undefined) return undefined
+  const url = URL.canParse(target, endpoint) ? new URL(target, endpoint) : undefined
+  // The SDK encodes the slashes of a repository's name, and a registry may give them back either way.
+  const isOurs = url?.origin === new URL(endpoint).origin && url.pathname.replaceAll(/%2f/gi, '/') === path
+  if (url === undefined || !isOurs) {
     throw invalidAnswer(attempt, 'its Link leads elsewhere')
   }
   url.searchParams.set('n', String(nextPageSize))

@@ -67,9 +67,15 @@ function meaningOf(status: number): [kind: ErrorKind, reason: Reason, why: strin
 
 function translateRestError(error: RestError, attempt: Attempt): AppError {
   const { statusCode, response, code } = error
-  if (code === RestError.PARSE_ERROR) return invalidAnswer(attempt, 'its answer is not JSON', error)
-  if (statusCode === undefined || statusCode < 300) return invalidAnswer(attempt, 'its answer lacks a part', error)
-  return statusError(attempt, statusCode, response?.headers.toJSON() ?? {}, error)
+  // First the status: what a gateway says with it is often not JSON.
+  if (statusCode !== undefined && statusCode >= 300) {
+    return statusError(attempt, statusCode, response?.headers.toJSON() ?? {}, error)
+  }
+  return invalidAnswer(
+    attempt,
+    code === RestError.PARSE_ERROR ? 'its answer is not JSON' : 'its answer lacks a part',
+    error,
+  )
 }
 
 function unreachable({ host, action }: Attempt, why: string, cause: unknown): AppError {
