@@ -1,0 +1,101 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { attach, AttachRefused, type AttachRequest } from './attach.ts'
+
+const revision = '0123456789abcdef0123456789abcdef01234567'
+const image = `contoso.azurecr.io/predictor@sha256:${'a'.repeat(64)}`
+
+const deployment = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: predictor }
+spec:
+  template:
+    spec:
+      containers: [{ name: predictor, image: predictor }]
+`
+
+async function manifests(t: Test, files: Record<string, string>): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'windlass-attach-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text)
+  return dir
+}
+
+/** What was refused before anything was asked of a registry. */
+async function refusal(request: AttachRequest): Promise<readonly string[]> {
+  const error: unknown = await attach(request, {
+    connect: () => {
+      throw new Error('the registry was asked')
+    },
+    say: () => {},
+    signal: new AbortController().signal,
+  }).catch((reason: unknown) => reason)
+  if (error instanceof AttachRefused) return error.problems
+  throw error
+}
+
+const wrongFlags: Record<string, [change: Partial<AttachRequest>, problem: RegExp]> = {
+  'an image without a digest': [{ image: 'contoso.azurecr.io/predictor:v1' }, /must be REGISTRY\/REPOSITORY@DIGEST/],
+  'an image without a registry': [
+    { image: `predictor@sha256:${'a'.repeat(64)}` },
+    /must be REGISTRY\/REPOSITORY@DIGEST/,
+  ],
+  'an image that is none': [{ image: 'contoso.azurecr.io/Predictor' }, /--image: .*may not stand in one/],
+  'a revision that can be no tag': [{ revision: 'feature/x' }, /--revision: "feature\/x" can't be the name of a tag/],
+  'a tag that is not the revision': [{ tag: 'latest' }, /--tag must be the revision/],
+}
+
+for (const [name, [change, problem]] of Object.entries(wrongFlags)) {
+  t.test(`${name} is refused`, async (t) => {
+    const folder = await manifests(t, { 'a.yaml': deployment })
+    t.match(await refusal({ folder, image, revision, ...change }), [problem])
+  })
+}
+
+t.test('all that the reconciler would refuse is told at once, before anything is pushed', async (t) => {
+  const folder = await manifests(t, {
+    'a.yaml': deployment,
+    'b.yaml': 'apiVersion: v1\nkind: Secret\nmetadata: { name: key }\n',
+    'c.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c, namespace: other }\n',
+  })
+  t.match(await refusal({ folder, image, revision, namespace: 'predictor' }), [
+    /^Secret\/key: secrets do not travel/,
+    /^ConfigMap\/c: is for namespace other, the Delivery is in predictor/,
+  ])
+})
+
+t.test('manifests that do not use the image would deploy nothing', async (t) => {
+  const folder = await manifests(t, { 'a.yaml': deployment.replace('image: predictor', 'image: other') })
+  t.match(await refusal({ folder, image, revision }), [/no container .* uses an image of the repository predictor/])
+})
+
+t.test('a folder without manifests would prune everything', async (t) => {
+  const folder = await manifests(t, { 'README.md': 'nothing here' })
+  t.strictSame(await refusal({ folder, image, revision }), ['the bundle: holds no object'])
+})
+
+t.test('YAML that is broken is told by file and line', async (t) => {
+  const folder = await manifests(t, { 'a.yaml': deployment, 'b.yaml': 'a: on\n' })
+  t.match(await refusal({ folder, image, revision }), [/^b\.yaml: line 1: plain "on"/])
+})
+
+t.test('the command tells what is wrong on standard error, and ends with 1', async (t) => {
+  const folder = await manifests(t, { 'a.yaml': 'apiVersion: v1\nkind: Secret\nmetadata: { name: key }\n' })
+  const command = join(import.meta.dirname, 'windlass.ts')
+  const run = (...args: string[]) => promisify(execFile)(process.execPath, [command, ...args])
+  const refused = run('attach', folder, '--image', image, '--revision', revision)
+  await t.rejects(refused, {
+    message: /Command failed/,
+    code: 1,
+    stdout: '',
+    stderr: /^Secret\/key: secrets do not travel/,
+  })
+  const missing = run('attach', '/nowhere', '--image', image, '--revision', revision)
+  await t.rejects(missing, { message: /Command failed/, code: 1, stderr: /no such file or directory/ })
+  await t.rejects(run('attach', folder), { message: /Command failed/, code: 1, stderr: /required option '--image/ })
+  t.match((await run('attach', '--help')).stdout, /Prints the digest of the bundle/)
+})
