@@ -210,26 +210,26 @@ t.test('Swagger UI needs nothing from elsewhere', async (t) => {
 })
 
 t.test('a failure of our own hides its cause and logs it', async (t) => {
-  const lines: string[] = []
-  const sink = new Writable({
-    write: (chunk, _encoding, done) => {
-      lines.push(String(chunk))
-      done()
-    },
-  })
-  const app = await openApp(t, { logger: pino({ level: 'info' }, sink) })
+  const { logger, lines } = recordingLogger('info')
+  const app = await openApp(t, { logger })
   app.get('/boom', () => {
     throw new Error('connection to db-7 with password hunter2 refused')
   })
   const answer = await app.inject('/boom')
   t.equal(answer.statusCode, 500)
   t.same(answer.json(), error('internal_error'))
-  t.equal(lines.length, 1)
-  t.match(JSON.parse(lines[0] ?? ''), {
-    msg: 'request failed',
-    route: '/boom',
-    err: { message: /db-7/, stack: String },
-  })
+  t.match(lines(), [{ msg: 'request failed', route: '/boom', err: { message: /db-7/, stack: String } }])
+})
+
+t.test('requests are logged at debug, and at info they are not', async (t) => {
+  for (const level of ['debug', 'info'] as const) {
+    const { logger, lines } = recordingLogger(level)
+    const app = await openApp(t, { logger, config: readConfig({ LOG_LEVEL: level }) })
+    await app.inject('/quote?symbol=doge')
+    const line = { msg: 'request answered', method: 'GET', route: '/quote', status: 400, durationMs: Number }
+    t.match(lines(), level === 'debug' ? [line] : [])
+    t.equal(lines().length, level === 'debug' ? 1 : 0)
+  }
 })
 
 t.test('draining withdraws readiness alone, and lets go of kept-alive connections', async (t) => {
@@ -247,6 +247,17 @@ t.test('draining withdraws readiness alone, and lets go of kept-alive connection
     t.equal(answer.headers.connection, 'close', url)
   }
 })
+
+function recordingLogger(level: string) {
+  const written: string[] = []
+  const sink = new Writable({
+    write: (chunk, _encoding, done) => {
+      written.push(String(chunk))
+      done()
+    },
+  })
+  return { logger: pino({ level }, sink), lines: () => written.map((line): unknown => JSON.parse(line)) }
+}
 
 function quote(asked: string, symbol: string, price: number): Row {
   return { request: { url: `/quote?symbol=${asked}` }, status: 200, body: { symbol, price, ...generated } }

@@ -51,12 +51,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (lifecycle.isDraining) reply.header('connection', 'close')
     next(null, payload)
   })
-  app.addHook('onResponse', (request, reply, next) => {
-    const { method, routeOptions } = request
-    const { statusCode: status, elapsedTime: durationMs } = reply
-    request.log.debug({ reqId: request.id, method, route: routeOptions.url, status, durationMs }, 'request answered')
-    next()
-  })
+  if (['debug', 'trace'].includes(config.logLevel)) logRequests(app)
 
   await app.register(errorsPlugin)
   await app.register(metricsPlugin, { registry })
@@ -72,4 +67,14 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await prices.register(predictRoutes, { market: createMarket(config.seed, catalogue), now })
   })
   return app
+}
+
+/** One line for each answer; at info there is none, for the Ingress has the access log, and here it would cost most. */
+function logRequests(app: FastifyInstance): void {
+  app.addHook('onResponse', (request, reply, next) => {
+    const { method, routeOptions } = request
+    const { statusCode: status, elapsedTime: durationMs } = reply
+    request.log.debug({ reqId: request.id, method, route: routeOptions.url, status, durationMs }, 'request answered')
+    next()
+  })
 }
