@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { withBuilder, type BuilderOptions } from './builder.ts'
+import { passingName, withBuilder, type BuilderOptions } from './builder.ts'
 import type { LocalImage } from './debian-image.ts'
 import type { Annotations, OciImage } from './oci-image.ts'
 
@@ -29,7 +29,7 @@ export interface Release {
 export async function buildImage(options: BuildImageOptions): Promise<OciImage> {
   const { dockerfile, context, base, release, out } = options
   return withBuilder(options, async (builder) => {
-    const name = `localhost/windlass/build:${randomUUID()}`
+    const name = `${passingName}:${randomUUID()}`
     await builder.build({
       name,
       dockerfile,

@@ -65,10 +65,15 @@ async function buildah(args: readonly string[], { signal, onLine }: BuilderOptio
   return stdout
 }
 
-/** What a build that was killed left: its working container, and stages that no image names. */
+/** Images under this name are there while they are built and written out, and no longer. */
+export const passingName = 'localhost/windlass/build'
+
+/** What a build that was killed left: its working container, its image, and stages that no image names. */
 async function clearLeftovers(call: Call): Promise<void> {
   const containers = (await call(['containers', '--quiet'])).split('\n').filter(Boolean)
   if (containers.length > 0) await call(['rm', ...containers])
+  const passing = (await namesInStore(call)).filter((name) => name.startsWith(`${passingName}:`))
+  if (passing.length > 0) await call(['rmi', '--force', ...passing])
   const stages = (await call(['images', '--quiet', '--filter', 'dangling=true'])).split('\n').filter(Boolean)
   if (stages.length > 0) await call(['rmi', '--force', ...stages])
 }
