@@ -27,3 +27,16 @@ export class AppError extends Error {
     this.retryAfterMs = retryAfterMs
   }
 }
+
+/** An error that somebody must hear of: all but those that only say that work was given up. */
+export interface Trouble {
+  readonly kind: Exclude<ErrorKind, 'aborted'>
+  readonly reason: Reason
+  readonly message: string
+  readonly retryAfterMs: number | undefined
+}
+
+/** Undefined where work was given up. */
+export function troubleOf({ kind, reason, message, retryAfterMs }: AppError): Trouble | undefined {
+  return kind === 'aborted' ? undefined : { kind, reason, message, retryAfterMs }
+}

@@ -4,6 +4,7 @@ import { formatTime } from '../api/time.ts'
 import { toHighWater } from './releases.ts'
 import {
   beginRollout,
+  claimRollout,
   failRollout,
   finishRollout,
   freezeRollout,
@@ -66,6 +67,21 @@ t.test('once all is written the wait begins, with its deadline', async (t) => {
     revision: { appliedAt: formatTime(nowMs) },
   })
   t.match(status.inventory?.[0], { name: 'web', hash: 'new', uid: 'u' })
+})
+
+t.test('what is written again in mid-wait does not put off the deadline', async (t) => {
+  const waiting = wrote(begin(running(1), 2, [web]))
+  const entries = [{ ...web, hash: 'newer' }]
+
+  const status = wroteObjects(waiting, rolloutOf(waiting), { entries, timeoutMs: 60_000, nowMs: nowMs + 30_000 })
+
+  t.same(status.rollout, waiting.rollout)
+  t.match(status.inventory, entries)
+})
+
+t.test('a leader that goes on with a rollout says so in it', async (t) => {
+  t.equal(claimRollout(begin(running(1), 2, [web]), 8).rollout?.leaseEpoch, 8)
+  t.same(claimRollout(running(1), 8), running(1))
 })
 
 t.test('a ready release is current, and the one before it previous', async (t) => {

@@ -47,12 +47,20 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
   }
 }
 
+/** A leader that goes on with a rollout says so first, under the version that it read: an earlier one can't go on. */
+export function claimRollout(status: DeliveryStatus, leaseEpoch: number): DeliveryStatus {
+  return status.rollout === undefined ? status : { ...status, rollout: { ...status.rollout, leaseEpoch } }
+}
+
 /** All objects were written; what follows is the wait for them to be healthy. */
 export function wroteObjects(
   status: DeliveryStatus,
   rollout: RolloutStatus,
   { entries, timeoutMs, nowMs }: { readonly entries: readonly InventoryEntry[]; timeoutMs: number; nowMs: number },
 ): DeliveryStatus {
+  const inventory = mergeInventory(status.inventory ?? [], entries)
+  // Objects that went missing were written again in mid-wait, and that gains a release no time.
+  if (rollout.phase === 'Waiting') return { ...status, inventory }
   return {
     ...status,
     rollout: {
@@ -61,7 +69,7 @@ export function wroteObjects(
       revision: { ...rollout.revision, appliedAt: formatTime(nowMs) },
       deadline: formatTime(nowMs + timeoutMs),
     },
-    inventory: mergeInventory(status.inventory ?? [], entries),
+    inventory,
   }
 }
 

@@ -97,6 +97,14 @@ t.test('drift has the time at which it was found, however often it is seen', asy
   t.notOk('drifted' in describe(later))
 })
 
+t.test('what could not be read this time stands as it was', async (t) => {
+  const before = describe(running(1), { pending: image(2), drift: [drifted] })
+
+  const after = describe(before, { pending: 'unknown', drift: 'unknown' })
+
+  t.same(after, before)
+})
+
 t.test('a request to reconcile is noted as handled', async (t) => {
   t.equal(describe(running(1), { desired: desired({ reconcileRequest: 'now' }) }).lastHandledReconcileRequest, 'now')
 })

@@ -8,10 +8,10 @@ import { isSameRelease, shortTag, toRevision, type SeenImage } from './releases.
 export interface StatusUpdate {
   readonly desired: Desired
   readonly standing: Standing
-  /** What comes next, and does not run yet. */
-  readonly pending: SeenImage | undefined
-  /** What is left as another hand made it. */
-  readonly drift: readonly DriftedObject[]
+  /** What comes next, and does not run yet; `unknown` leaves what status says. */
+  readonly pending: SeenImage | undefined | 'unknown'
+  /** What is left as another hand made it; `unknown` leaves what status says. */
+  readonly drift: readonly DriftedObject[] | 'unknown'
   readonly nowMs: number
 }
 
@@ -20,7 +20,8 @@ export function describeStatus(status: DeliveryStatus, update: StatusUpdate): De
   const { desired, standing, drift, nowMs } = update
   const { candidate: _, drifted: before = [], ...rest } = status
   const candidate = nextCandidate(status, update)
-  const drifted = drift.slice(0, maxDrifted).map((object) => toDriftEntry(object, before, nowMs))
+  const drifted =
+    drift === 'unknown' ? before : drift.slice(0, maxDrifted).map((object) => toDriftEntry(object, before, nowMs))
   return {
     ...rest,
     observedGeneration: desired.generation,
@@ -42,8 +43,8 @@ function nextCandidate(
   { candidate }: DeliveryStatus,
   { pending, standing, desired }: StatusUpdate,
 ): Revision | undefined {
+  if (pending === 'unknown' || desired.work.kind === 'invalid') return candidate
   if (pending === undefined) return standing.stance === 'unknown' ? candidate : undefined
-  if (desired.work.kind === 'invalid') return candidate
   const revision = toRevision(pending, desired.work.spec.image.repository)
   return candidate !== undefined && isSameRelease(candidate, revision) ? candidate : revision
 }

@@ -57,8 +57,13 @@ export class DeliveryCache {
   }
 }
 
-export function keyOf({ metadata: { namespace = '', name } }: Pick<KubeObject, 'metadata'>): string {
-  return `${namespace}/${name}`
+/** `NAMESPACE/NAME`. */
+export function keyOf({
+  metadata,
+}: {
+  readonly metadata: { readonly namespace?: string; readonly name: string }
+}): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`
 }
 
 /** The API server has checked it against the schema from which the type is made. */

@@ -8,7 +8,11 @@ import type { Refusal } from '../core/observed.ts'
  * loses it changes nothing but what is asked again.
  */
 export interface Memory {
+  /** Of the Delivery: one that was made anew under the same name is another. */
+  readonly uid: string
   refusal?: Refusal
+  /** How often in a row the same release was refused. */
+  refusals: number
   /** Health by object, with the version in which it was read. */
   readonly healths: Map<string, { readonly version: string; readonly health: Health }>
   /** The objects of the release that is being rolled out. */
@@ -19,6 +23,6 @@ export interface Memory {
   failures: number
 }
 
-export function newMemory(): Memory {
-  return { healths: new Map(), told: new Set(), failures: 0 }
+export function newMemory(uid: string): Memory {
+  return { uid, healths: new Map(), told: new Set(), refusals: 0, failures: 0 }
 }

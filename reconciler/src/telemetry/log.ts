@@ -17,10 +17,10 @@ export interface Log {
 
 export interface LogFields {
   /** `NAMESPACE/NAME`. */
-  readonly delivery?: string
-  readonly reconcileId?: string
-  readonly revision?: string
-  readonly reason?: string
+  readonly delivery?: string | undefined
+  readonly reconcileId?: string | undefined
+  readonly revision?: string | undefined
+  readonly reason?: string | undefined
   readonly durationMs?: number
   readonly err?: unknown
   readonly [field: string]: unknown

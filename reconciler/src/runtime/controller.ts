@@ -1,0 +1,112 @@
+import type { Delivery } from '../api/delivery.ts'
+import { retryDelayMs } from '../core/retry.ts'
+import type { Next } from './act.ts'
+import { newMemory, type Memory } from './memory.ts'
+import { Poller } from './poller.ts'
+import { reconcile, type Reconciled, type ReconcilerPorts } from './reconciler.ts'
+import { WorkQueue } from './work-queue.ts'
+import type { WorldChange } from './world.ts'
+
+export interface ControllerOptions extends ReconcilerPorts {
+  readonly concurrency: number
+  readonly pollJitterMs: number
+}
+
+/** One term of leadership. */
+export interface LeaderTerm {
+  readonly epoch: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * The loop: keys come from watches and polls, and each is reconciled until the term ends. All that a term learnt goes
+ * with it, for another process may have written before the next.
+ */
+export async function lead(options: ControllerOptions, { epoch, signal }: LeaderTerm): Promise<void> {
+  const { world, clock, metrics, log, concurrency, pollJitterMs } = options
+  const queue = new WorkQueue({ clock, concurrency, onDepth: (depth) => metrics.queueDepth(depth) })
+  const poller = new Poller({ ...options, jitterMs: pollJitterMs, onChange: (key) => queue.add(key) })
+  const memories = new Map<string, Memory>()
+  const term = { poller, leaseEpoch: epoch, signal }
+
+  async function handle(key: string): Promise<void> {
+    const delivery = world.deliveries.get(key)
+    if (delivery === undefined) {
+      forget(key)
+      return
+    }
+    const memory = memoryOf(key, delivery)
+    const startedMs = clock.monotonicMs()
+    const { result, next } = await contain(key, memory, () => reconcile(delivery, memory, options, term))
+    metrics.reconciled(result, clock.monotonicMs() - startedMs)
+    describe(world.deliveries.get(key))
+    if (!signal.aborted) comeBack(key, next)
+  }
+
+  /** Whatever escapes is a bug: logged, counted, and tried again later and later. */
+  async function contain(key: string, memory: Memory, work: () => Promise<Reconciled>): Promise<Reconciled> {
+    try {
+      return await work()
+    } catch (error) {
+      memory.failures += 1
+      metrics.bug()
+      log.error({ delivery: key, err: error }, 'reconcile failed with a bug')
+      const retry = { retryAfterMs: undefined, attempt: memory.failures, random: options.random() }
+      return { result: 'bug', next: { kind: 'after', ms: retryDelayMs('retryable', retry) ?? 0 } }
+    }
+  }
+
+  function comeBack(key: string, next: Next): void {
+    if (next.kind === 'atOnce') queue.add(key)
+    if (next.kind === 'after') queue.addAfter(key, next.ms)
+  }
+
+  function memoryOf(key: string, { metadata: { uid } }: Delivery): Memory {
+    const known = memories.get(key)
+    if (known?.uid === uid) return known
+    forget(key)
+    const memory = newMemory(uid)
+    memories.set(key, memory)
+    return memory
+  }
+
+  function forget(key: string): void {
+    memories.delete(key)
+    poller.forget(key)
+    world.objects.forget(key)
+    metrics.forget(labelsOf(key))
+  }
+
+  function describe(delivery: Delivery | undefined): void {
+    if (delivery === undefined) return
+    const { metadata, spec, status } = delivery
+    const isTrue = (type: string) =>
+      status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false
+    metrics.describe(metadata, {
+      repository: spec.image.repository,
+      isReady: isTrue('Ready'),
+      isStalled: isTrue('Stalled'),
+      isPaused: isTrue('Paused'),
+    })
+  }
+
+  function onChange({ key, isStatusOnly }: WorldChange): void {
+    const isAwaited = world.deliveries.get(key)?.status?.rollout?.phase === 'Waiting'
+    if (!isStatusOnly || isAwaited) queue.add(key)
+  }
+
+  world.objects.distrustAll()
+  const stopListening = world.listen(onChange)
+  for (const key of world.deliveries.keys()) queue.add(key)
+  try {
+    await Promise.all([queue.run(handle, signal), poller.run(signal)])
+  } finally {
+    stopListening()
+    for (const key of memories.keys()) metrics.forget(labelsOf(key))
+  }
+}
+
+function labelsOf(key: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = '', name = ''] = key.split('/')
+  return { namespace, name }
+}

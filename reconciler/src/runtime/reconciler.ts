@@ -1,0 +1,192 @@
+import type { Delivery } from '../api/delivery.ts'
+import { parseTime } from '../api/time.ts'
+import { decide } from '../core/decide.ts'
+import { readDesired, type Desired } from '../core/desired.ts'
+import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
+import { nextPauseChange, readPause } from '../core/pause.ts'
+import type { Plan } from '../core/plan.ts'
+import { knownReleases, knownSinceMs } from '../core/releases.ts'
+import { retryDelayMs } from '../core/retry.ts'
+import type { EventSink, ObjectStore, StatusWriter } from '../kube/ports.ts'
+import type { TagSource } from '../registry/tag-source.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts'
+import { act, type Next } from './act.ts'
+import type { Clock } from './clock.ts'
+import { keyOf } from './delivery-cache.ts'
+import type { Memory } from './memory.ts'
+import { observe } from './observation.ts'
+import type { Poller } from './poller.ts'
+import type { Schedules } from './schedules.ts'
+import { Turn } from './turn.ts'
+import type { World } from './world.ts'
+
+/** What is the same for the whole process. */
+export interface ReconcilerPorts {
+  readonly world: World
+  readonly tags: TagSource
+  readonly objects: ObjectStore
+  readonly statuses: StatusWriter
+  readonly events: EventSink
+  readonly schedules: Schedules
+  readonly clock: Clock
+  readonly random: () => number
+  readonly newId: () => string
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly ownNamespace: string
+}
+
+/** What is the same for one term of leadership. */
+export interface Term {
+  readonly poller: Poller
+  readonly leaseEpoch: number
+  readonly signal: AbortSignal
+}
+
+export interface Reconciled {
+  readonly result: ReconcileResult
+  readonly next: Next
+}
+
+// What passes within a second or so is not worth a word in status.
+const silentFailures = 2
+
+/** Observe, decide, act: once. Throws what no adapter translated, which is a bug. */
+export async function reconcile(
+  delivery: Delivery,
+  memory: Memory,
+  ports: ReconcilerPorts,
+  term: Term,
+): Promise<Reconciled> {
+  const { world, clock, schedules, ownNamespace } = ports
+  const nowMs = clock.nowMs()
+  const marks = world.pausesOf(delivery)
+  const desired = readDesired(delivery, {
+    pause: readPause(marks, nowMs),
+    ownNamespace,
+    scheduleProblem: (schedule, timeZone) => schedules.problemOf(schedule, timeZone),
+  })
+  const log = ports.log.child({ delivery: keyOf(delivery), reconcileId: ports.newId() })
+  const turn = new Turn({ ...ports, ...term, delivery, desired, memory, log })
+  follow(turn, ports, term)
+
+  let plan: Plan | undefined
+  try {
+    const scope = { ...ports, ...term, key: turn.key, tracker: world.objects, memory, tenant: turn.tenant }
+    const observed = await observe(delivery, desired, { ...scope, registry: term.poller.view(turn.key) })
+    plan = decide(desired, observed, clock.nowMs())
+    notify(plan, turn)
+    const next = await act(plan, turn, { ...scope, observed })
+    memory.failures = 0
+    return { result: resultOf(plan), next: soonest(next, nextPauseChange(marks, nowMs), nowMs) }
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    const trouble = troubleOf(error)
+    if (trouble === undefined) return givenUp(error, turn, term)
+    return failed(trouble, error, plan, turn, ports)
+  }
+}
+
+/** Lets the poller know what this Delivery wants read, and heeds a request to reconcile. */
+function follow(turn: Turn, { world }: ReconcilerPorts, { poller }: Term): void {
+  const { key, desired, status, memory } = turn
+  if (desired.isDeleting || desired.work.kind === 'invalid') {
+    poller.forget(key)
+    return
+  }
+  const { spec, isRelease } = desired.work
+  const sinceMs = knownSinceMs(status)
+  const seenAtMs = parseTime(status.candidate?.seenAt ?? '')
+  poller.follow(key, {
+    repository: spec.image.repository,
+    pattern: spec.image.tags,
+    isRelease,
+    schedule: spec.poll.schedule,
+    timeZone: spec.poll.timeZone,
+    known: knownReleases(status),
+    ...(sinceMs !== undefined && { knownSinceMs: sinceMs }),
+    ...(status.candidate !== undefined &&
+      seenAtMs !== undefined && { candidate: { digest: status.candidate.digest, seenAtMs } }),
+  })
+  world.follow(status.inventory ?? [])
+  if (isNewRequest(desired, turn)) {
+    delete memory.refusal
+    world.objects.distrust(key)
+    poller.rescan(key)
+  }
+}
+
+function isNewRequest({ reconcileRequest }: Desired, { status }: Turn): boolean {
+  return reconcileRequest !== undefined && reconcileRequest !== status.lastHandledReconcileRequest
+}
+
+/** Notices are given once, and again only after they were not true for a while. */
+function notify({ notices, kind, reason, message }: Plan, turn: Turn): void {
+  for (const notice of notices) {
+    const key = `${notice.reason} ${notice.message}`
+    if (!turn.memory.told.has(key)) turn.warn(notice.reason, notice.message)
+  }
+  turn.memory.told = new Set(notices.map((notice) => `${notice.reason} ${notice.message}`))
+  turn.log.debug({ plan: kind, reason, detail: message }, 'decided')
+}
+
+function resultOf(plan: Plan): ReconcileResult {
+  if (plan.kind !== 'rest') return 'done'
+  if (plan.stance === 'stalled') return 'stalled'
+  return plan.stance === 'waiting' ? 'waiting' : 'done'
+}
+
+/** Work was given up because the world changed under it: it is looked at anew. */
+function givenUp(error: AppError, { log, key, signal }: Turn, { poller }: Term): Reconciled {
+  log.info({ reason: error.reason, detail: error.message }, 'reconcile given up')
+  if (signal.aborted) return { result: 'aborted', next: { kind: 'onEvent' } }
+  // A tag is not what the poll saw any more: the next complete poll brings the key back.
+  if (error.reason === 'Superseded') {
+    poller.rescan(key)
+    return { result: 'aborted', next: { kind: 'onEvent' } }
+  }
+  return { result: 'aborted', next: { kind: 'atOnce' } }
+}
+
+async function failed(
+  trouble: Trouble,
+  error: AppError,
+  plan: Plan | undefined,
+  turn: Turn,
+  { random }: ReconcilerPorts,
+): Promise<Reconciled> {
+  const { memory, log } = turn
+  const { kind, reason, retryAfterMs } = trouble
+  memory.failures += 1
+  log.warn({ reason, err: error, plan: plan?.kind }, 'reconcile failed')
+  const isSilent = kind === 'retryable' && (reason === 'ApiConflict' || memory.failures <= silentFailures)
+  if (!isSilent) await say(trouble, plan, turn)
+  const delayMs = retryDelayMs(kind, { retryAfterMs, attempt: memory.failures, random: random() })
+  const results = { retryable: 'retry', waiting: 'waiting', terminal: 'stalled' } as const
+  return {
+    result: results[kind],
+    next: delayMs === undefined ? { kind: 'onEvent' } : { kind: 'after', ms: delayMs },
+  }
+}
+
+/** Where status can't be written either, the log has it, and the next try will say it. */
+async function say({ kind, reason, message }: Trouble, plan: Plan | undefined, turn: Turn): Promise<void> {
+  const stances = { retryable: 'progressing', waiting: 'waiting', terminal: 'stalled' } as const
+  try {
+    await turn.write(turn.status, {
+      standing: { stance: stances[kind], reason, message },
+      pending: plan === undefined ? 'unknown' : plan.pending,
+      drift: 'unknown',
+    })
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    turn.log.warn({ reason: error.reason, err: error }, 'status not written')
+  }
+}
+
+function soonest(next: Next, changeMs: number | undefined, nowMs: number): Next {
+  if (changeMs === undefined || next.kind === 'atOnce') return next
+  const ms = changeMs - nowMs
+  return next.kind === 'after' && next.ms <= ms ? next : { kind: 'after', ms }
+}

@@ -1,0 +1,119 @@
+import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
+import { announce } from '../core/announcements.ts'
+import type { Desired } from '../core/desired.ts'
+import { AppError } from '../core/errors.ts'
+import { readPause } from '../core/pause.ts'
+import { describeStatus, type StatusUpdate } from '../core/status.ts'
+import type { EventSink, StatusWriter, Tenant } from '../kube/ports.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Clock } from './clock.ts'
+import { keyOf } from './delivery-cache.ts'
+import type { Memory } from './memory.ts'
+import type { World } from './world.ts'
+
+export interface TurnOptions {
+  readonly delivery: Delivery
+  readonly desired: Desired
+  readonly memory: Memory
+  readonly leaseEpoch: number
+  /** Aborted when the lease is lost. */
+  readonly signal: AbortSignal
+  readonly log: Log
+  readonly world: World
+  readonly statuses: StatusWriter
+  readonly events: EventSink
+  readonly clock: Clock
+}
+
+export interface StatusWrite extends Pick<StatusUpdate, 'standing' | 'pending'> {
+  readonly drift?: StatusUpdate['drift']
+}
+
+/** One reconcile of one Delivery: what it works on, and the only way by which it writes status. */
+export class Turn {
+  readonly key: string
+  readonly desired: Desired
+  readonly memory: Memory
+  readonly leaseEpoch: number
+  readonly signal: AbortSignal
+  readonly log: Log
+  readonly tenant: Tenant
+  readonly #options: TurnOptions
+  #delivery: Delivery
+
+  constructor(options: TurnOptions) {
+    const { delivery, desired, memory, leaseEpoch, signal, log } = options
+    this.#options = options
+    this.#delivery = delivery
+    this.key = keyOf(delivery)
+    this.desired = desired
+    this.memory = memory
+    this.leaseEpoch = leaseEpoch
+    this.signal = signal
+    this.log = log
+    this.tenant = { namespace: delivery.metadata.namespace, serviceAccountName: delivery.spec.serviceAccountName }
+  }
+
+  /** As of the last write. */
+  get delivery(): Delivery {
+    return this.#delivery
+  }
+
+  get status(): DeliveryStatus {
+    return this.#delivery.status ?? {}
+  }
+
+  nowMs(): number {
+    return this.#options.clock.nowMs()
+  }
+
+  /** Says in status how it stands; nothing is sent where status says so already. */
+  async write(status: DeliveryStatus, { standing, pending, drift = [] }: StatusWrite): Promise<void> {
+    const nowMs = this.nowMs()
+    await this.store(describeStatus(status, { desired: this.desired, standing, pending, drift, nowMs }))
+  }
+
+  /** Writes status as it is given, under the version that was read; tells what is worth an Event. */
+  async store(status: DeliveryStatus): Promise<void> {
+    const { world, statuses, events } = this.#options
+    const before = this.#delivery
+    const written = await statuses.write(before, status, this.signal)
+    if (written === before) return
+    this.#delivery = written
+    world.deliveries.wrote(written)
+    for (const announcement of announce(before.status ?? {}, status)) {
+      events.emit({ regarding: toObject(written), ...announcement })
+    }
+  }
+
+  warn(reason: string, note: string): void {
+    this.#options.events.emit({ regarding: toObject(this.#delivery), type: 'Warning', reason, action: 'Decide', note })
+  }
+
+  tell(reason: string, action: string, note: string): void {
+    this.#options.events.emit({ regarding: toObject(this.#delivery), type: 'Normal', reason, action, note })
+  }
+
+  /**
+   * Looked at again before each write, for an operator may have come in between: throws AppError (`aborted`) where the
+   * lease is lost, the Delivery goes, or a pause covers the object.
+   */
+  assertWritable({ kind, metadata: { name } }: Pick<KubeObject, 'kind' | 'metadata'>): void {
+    const { world, clock } = this.#options
+    if (this.signal.aborted) throw this.signal.reason
+    const latest = world.deliveries.get(this.key)
+    if (latest === undefined || latest.metadata.deletionTimestamp !== undefined) {
+      throw new AppError({ kind: 'aborted', reason: 'Deleting', message: `Delivery ${this.key} is being deleted` })
+    }
+    const pause = readPause(world.pausesOf(latest), clock.nowMs())
+    if (pause.kind === 'running') return
+    if (pause.mode === 'all' || pause.objects.includes(`${kind}/${name}`)) {
+      throw new AppError({ kind: 'aborted', reason: 'Paused', message: pause.message })
+    }
+  }
+}
+
+function toObject({ apiVersion, kind, metadata }: Delivery): KubeObject {
+  return { apiVersion, kind, metadata: { ...metadata } }
+}
