@@ -6,7 +6,7 @@ import { encodeBundle } from '../registry/bundle-format.ts'
 import { pushBundle, readPushedImage } from '../registry/bundle-push.ts'
 import { digestOf } from '../registry/oci.ts'
 import type { RegistryConnection } from '../registry/registry-connection.ts'
-import { hosts, pushImage, startStandIn } from '../registry/testing-stand-in.ts'
+import { hosts, pushImage, startStandIn } from '../registry/test-stand-in.ts'
 import { attach, type AttachRequest } from './attach.ts'
 
 const forever = new AbortController().signal

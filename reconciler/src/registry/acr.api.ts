@@ -1,10 +1,11 @@
 import t from 'tap'
 import { chooseBundle } from '../core/bundle-choice.ts'
-import { AppError } from '../core/errors.ts'
+import type { AppError } from '../core/errors.ts'
+import { failure } from './test-failure.ts'
 import { encodeBundle } from './bundle-format.ts'
 import { pushBundle, readPushedImage, setTag } from './bundle-push.ts'
 import type { TagHead } from './tag-source.ts'
-import { hosts, pushImage, pushRelease, startStandIn } from './testing-stand-in.ts'
+import { hosts, pushImage, pushRelease, startStandIn } from './test-stand-in.ts'
 
 const forever = new AbortController().signal
 const repository = `${hosts.registry}/team/predictor`
@@ -238,12 +239,3 @@ t.test('an identity that Entra ID does not know is told as that', async (t) => {
     message: /login\.windlass\.test refused \(AADSTS\d+\)/,
   })
 })
-
-async function failure(promise: Promise<unknown>): Promise<AppError> {
-  const error: unknown = await promise.then(
-    () => new Error('it succeeded'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof AppError) return error
-  throw error
-}

@@ -12,7 +12,8 @@ import {
   type Answerer,
   type RecordedRequest,
   type TestAnswer,
-} from './testing-acr.ts'
+} from './test-acr.ts'
+import { failure } from './test-failure.ts'
 
 const forever = new AbortController().signal
 const nowMs = Date.UTC(2026, 0, 1)
@@ -394,15 +395,6 @@ t.test('a repository that is none is told before anything is asked', async (t) =
   })
   t.equal(acr.requests.length, 0)
 })
-
-async function failure(promise: Promise<unknown>): Promise<AppError> {
-  const error: unknown = await promise.then(
-    () => new Error('it succeeded'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof AppError) return error
-  throw error
-}
 
 /** All that a logger could print of an error and its causes. */
 function inspectDeep(error: unknown): string {

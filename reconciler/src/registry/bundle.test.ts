@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
-import { AppError } from '../core/errors.ts'
 import { bundleArtifactType, encodeBundle, type EncodedBundle } from './bundle-format.ts'
 import { digestOf, mediaTypes } from './oci.ts'
-import { challenge, manifestAnswer, startTestAcr, token, type RecordedRequest, type TestAnswer } from './testing-acr.ts'
+import { challenge, manifestAnswer, startTestAcr, token, type RecordedRequest, type TestAnswer } from './test-acr.ts'
+import { failure } from './test-failure.ts'
 
 const forever = new AbortController().signal
 const image = { mediaType: mediaTypes.ociManifest, digest: `sha256:${'a'.repeat(64)}`, size: 2 }
@@ -205,12 +205,3 @@ t.test('a bundle or a layer that is gone is not there, for now', async (t) => {
     message: /has no blob sha256:/,
   })
 })
-
-async function failure(promise: Promise<unknown>): Promise<AppError> {
-  const error: unknown = await promise.then(
-    () => new Error('it succeeded'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof AppError) return error
-  throw error
-}

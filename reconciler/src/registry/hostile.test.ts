@@ -1,7 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
-import { AppError } from '../core/errors.ts'
 import { bundleLayerType, encodeBundle, type EncodedBundle } from './bundle-format.ts'
 import { digestOf, mediaTypes } from './oci.ts'
 import {
@@ -14,7 +13,8 @@ import {
   type RecordedRequest,
   type TestAcr,
   type TestAnswer,
-} from './testing-acr.ts'
+} from './test-acr.ts'
+import { failure } from './test-failure.ts'
 
 /** A registry that we trust with our identity for itself, and with nothing more (invariant 11). */
 
@@ -330,12 +330,3 @@ t.test('a layer that is said to be large is not even asked for', async (t) => {
   t.match(await failure(read(content)), { kind: 'terminal', reason: 'BundleInvalid', message: /has 10000000 bytes/ })
   t.notOk(acr.requests.some(({ path }) => path.includes('/blobs/')))
 })
-
-async function failure(promise: Promise<unknown>): Promise<AppError> {
-  const error: unknown = await promise.then(
-    () => new Error('it succeeded'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof AppError) return error
-  throw error
-}

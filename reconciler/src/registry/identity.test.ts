@@ -12,7 +12,8 @@ import {
   type Answerer,
   type RecordedRequest,
   type TestAnswer,
-} from './testing-acr.ts'
+} from './test-acr.ts'
+import { failure } from './test-failure.ts'
 
 const tenantId = '11111111-2222-4333-8444-555555555555'
 const clientId = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
@@ -229,12 +230,3 @@ t.test('the registry is asked with what Entra ID gave', async (t) => {
   t.equal(exchange.get('grant_type'), 'access_token')
   t.match(exchange.get('access_token'), /^ey/)
 })
-
-async function failure(promise: Promise<unknown>): Promise<AppError> {
-  const error: unknown = await promise.then(
-    () => new Error('it succeeded'),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof AppError) return error
-  throw error
-}

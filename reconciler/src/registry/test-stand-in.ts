@@ -12,7 +12,7 @@ import { pushBundle, readPushedImage, setTag } from './bundle-push.ts'
 import { createWorkloadIdentityCredential } from './identity.ts'
 import { digestOf, mediaTypes } from './oci.ts'
 import { RegistryConnection } from './registry-connection.ts'
-import { testLimits } from './testing-acr.ts'
+import { testLimits } from './test-acr.ts'
 
 /** The names by which everyone in a cluster knows them; all lead to the stand-in. */
 export const hosts = { registry: 'registry.windlass.test', entra: 'login.windlass.test' } as const
