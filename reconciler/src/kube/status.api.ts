@@ -1,14 +1,15 @@
 import t from 'tap'
 import { sharedApiServer } from '../../../bootstrap/local/testing.ts'
 import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
+import { installCrd } from '../api/test-crd.ts'
 import { createStatusWriter } from './status.ts'
-import { deliveryCrd, testCluster } from './test-cluster.ts'
+import { testCluster } from './test-cluster.ts'
 
 t.setTimeout(120_000)
 const server = await sharedApiServer(t)
 const cluster = testCluster(t, server)
 const { admin, signal } = cluster
-await cluster.install(deliveryCrd)
+await installCrd(cluster)
 
 const status: DeliveryStatus = {
   observedGeneration: 1,

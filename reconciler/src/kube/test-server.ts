@@ -15,10 +15,12 @@ export interface FaultyServer {
   readonly client: KubeClient
 }
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
 export async function startFaultyServer(t: Test, handler: Handler, requestTimeoutMs = 5_000): Promise<FaultyServer> {
-  const server = createServer(handler)
+  const server = createServer((request, response) => {
+    Promise.resolve(handler(request, response)).catch((error: unknown) => t.error(error))
+  })
   let connections = 0
   server.on('connection', () => (connections += 1))
   server.listen(0, '127.0.0.1')
