@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { checkout } from '../local/checkout.ts'
 import { platform as names } from '../local/backend.ts'
-import { findPlatform, type Platform } from '../local/platform.ts'
+import type { Platform } from '../local/platform.ts'
 import { deployPredictorTenant } from '../local/predictor.ts'
+import { sharedPlatform } from '../local/testing-platform.ts'
 import { type DemoContext, predictorHost, predictorNamespace, reconcilerNamespace } from './context.ts'
 import { makeScratchRepository } from './scratch-repository.ts'
 import type { Step } from './step.ts'
@@ -17,10 +18,7 @@ import { tornDown } from './steps/torn-down.ts'
 import { openWorld, runningDigest } from './world.ts'
 
 const signal = new AbortController().signal
-const clusterName = process.env['WINDLASS_TEST_CLUSTER'] ?? ''
-const platform = await findPlatform(clusterName)
-if (platform === undefined) throw new Error('WINDLASS_TEST_CLUSTER names no platform that is up: use npm run test:e2e')
-t.teardown(() => platform.close())
+const platform = await sharedPlatform(t)
 const context = await contextOf(platform)
 
 t.test('what the platform brought up passes the steps of the story that say so', async (t) => {
@@ -59,7 +57,10 @@ t.test('an API server that does not answer turns cluster-up false', async (t) =>
 })
 
 t.test('a registry that lets anybody in, or answers with errors, turns registry-up false', async (t) => {
-  const fault = await platform.registry.admin.addFault({ match: { path: '^/v2/$' }, effect: { kind: 'status', status: 500 } })
+  const fault = await platform.registry.admin.addFault({
+    match: { path: '^/v2/$' },
+    effect: { kind: 'status', status: 500 },
+  })
   await fails(t, registryUp)
   await platform.registry.admin.clearFault(fault)
   await passes(t, registryUp)
@@ -109,7 +110,7 @@ async function contextOf(platform: Platform): Promise<DemoContext> {
   const [pod] = (await world.core.listNamespacedPod({ namespace: reconcilerNamespace })).items
   const digest = pod === undefined ? '' : (runningDigest(pod, 'windlass') ?? '')
   return {
-    clusterName,
+    clusterName: cluster.name,
     cluster,
     platform,
     world,
@@ -143,7 +144,7 @@ async function fails(t: Test, step: Step<DemoContext>, withinMs = 15_000): Promi
 }
 
 async function kubectl(...args: readonly string[]): Promise<void> {
-  await platform?.cluster.exec('kubectl', args, { signal })
+  await platform.cluster.exec('kubectl', args, { signal })
 }
 
 async function scale(namespace: string, deployment: string, replicas: number): Promise<void> {

@@ -1,13 +1,15 @@
-// `npm run cluster -- up|down|status`: a cluster by itself, on this machine or by a context that is there already.
+// `npm run cluster -- up|down|status`: a cluster to try things in, on this machine or by a context that is there already.
 import { Command } from 'commander'
 import type { Cluster, ClusterBackend } from '../local/backend.ts'
 import { contextBackend } from '../local/context.ts'
 import { formatElapsed } from '../local/elapsed.ts'
 import { nativeBackend } from '../local/native/backend.ts'
+import { platformUp } from '../local/platform.ts'
 
 interface Options {
   readonly name: string
   readonly context?: string
+  readonly bare?: boolean
 }
 
 const interruption = new AbortController()
@@ -20,17 +22,31 @@ const program = new Command('cluster')
   .configureHelp({ showGlobalOptions: true })
   .option('--name <name>', 'which cluster; several run side by side', 'local')
   .option('--context <name>', 'a cluster that is there already, by its context; it is neither made nor removed')
-program.command('up').description('bring it up, or find that it is').action(act(up))
+program
+  .command('up')
+  .description('bring it up, or find that it is: with registry, Ingress, Prometheus and reconciler')
+  .option('--bare', 'the cluster alone')
+  .action(act(up))
 program.command('down').description('leave nothing of it').action(act(down))
 program.command('status').description('tell whether it is up; ends with 1 when it is not').action(act(status))
 await program.parseAsync()
 
-async function up(backend: ClusterBackend, { name }: Options): Promise<void> {
+async function up(backend: ClusterBackend, { name, bare = false }: Options): Promise<void> {
   const startedAt = performance.now()
   const onStep = (step: string): void => console.log(`${sinceText(startedAt)}  ${step}`)
-  const cluster = await backend.up({ name, signal: interruption.signal, onStep })
-  console.log(`${sinceText(startedAt)}  the cluster is up\n`)
-  describe(cluster)
+  const upOptions = { name, signal: interruption.signal, onStep }
+  if (backend.name === 'context' || bare) {
+    const cluster = await backend.up(upOptions)
+    console.log(`${sinceText(startedAt)}  the cluster is up\n`)
+    describe(cluster)
+    return
+  }
+  const platform = await platformUp(upOptions)
+  console.log(`${sinceText(startedAt)}  the platform is up\n`)
+  describe(platform.cluster)
+  console.log(`Ingress     ${platform.ingressUrl}`)
+  console.log(`Prometheus  ${platform.prometheusUrl}`)
+  await platform.close()
 }
 
 async function down(backend: ClusterBackend, { name }: Options): Promise<void> {
@@ -48,9 +64,9 @@ async function status(backend: ClusterBackend, { name }: Options): Promise<void>
 }
 
 /** Fails with the message alone: a person reads it, and it says what to do. */
-function act(action: (backend: ClusterBackend, options: Options) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const options = program.opts<{ name: string; context?: string }>()
+function act(action: (backend: ClusterBackend, options: Options) => Promise<void>) {
+  return async (_: unknown, command: Command): Promise<void> => {
+    const options = command.optsWithGlobals<Options>()
     const backend = options.context === undefined ? nativeBackend() : contextBackend(options.context)
     try {
       await action(backend, options)
