@@ -1,0 +1,322 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { startApiServer } from '../../../bootstrap/local/api-server.ts'
+import { endOfAuditLog, isWrite, readAuditLogFrom, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
+import { waitFor } from '../../../bootstrap/local/wait.ts'
+import { apiVersion, kind, plural, type Delivery, type DeliverySpec } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
+import { installCrd } from '../api/test-crd.ts'
+import { repository } from '../core/test-builders.ts'
+import { createObjectStore } from '../kube/apply.ts'
+import { createEventWriter } from '../kube/events.ts'
+import { createStatusWriter } from '../kube/status.ts'
+import { testCluster, type Rule, type TestCluster } from '../kube/test-cluster.ts'
+import { createWatchSource } from '../kube/watch.ts'
+import { createLog } from '../telemetry/log.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { systemClock } from './clock.ts'
+import { lead } from './controller.ts'
+import { TestRegistry } from './test-registry.ts'
+import { World } from './world.ts'
+
+const ownNamespace = 'windlass-system'
+const patienceMs = 15_000
+
+/**
+ * The whole loop on a real API server of its own, whose only controller is the test: it plays those that a cluster has
+ * by patching the status of workloads. The registry is in memory; polls come when the test says so.
+ */
+export class TestLoop {
+  readonly cluster: TestCluster
+  readonly registry = new TestRegistry()
+  readonly #t: Test
+  readonly #auditLog: string
+  #schedules = new Map<string, () => void>()
+  #process: { readonly stop: () => Promise<void>; readonly metrics: Metrics; readonly lines: string[] } | undefined
+
+  constructor(t: Test, cluster: TestCluster, auditLog: string) {
+    this.#t = t
+    this.cluster = cluster
+    this.#auditLog = auditLog
+  }
+
+  static async open(t: Test): Promise<TestLoop> {
+    const dir = await mkdtemp(join(tmpdir(), 'windlass-loop-'))
+    t.teardown(() => rm(dir, { recursive: true, force: true }))
+    const server = await startApiServer({ dir })
+    t.teardown(() => server.stop())
+    let names = 0
+    const namespaceName = (purpose: string) => `${purpose.replaceAll(/[^a-z]+/g, '-').slice(0, 40)}-${(names += 1)}`
+    const cluster = testCluster(t, { ...server, namespaceName })
+    await installCrd(cluster)
+    await cluster.create('/api/v1/namespaces', { metadata: { name: ownNamespace } })
+    const loop = new TestLoop(t, cluster, server.auditLog)
+    t.teardown(() => loop.stop())
+    return loop
+  }
+
+  /** Begins as a new process would, with nothing in memory. */
+  async start(): Promise<void> {
+    const lines: string[] = []
+    const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
+    const metrics = createMetrics()
+    const { admin: client } = this.cluster
+    const stopping = new AbortController()
+    const { signal } = stopping
+    const hooks = {
+      restarted: () => {},
+      bug: (path: string, error: unknown) => log.error({ err: error, path }, 'watch bug'),
+    }
+    const watches = createWatchSource({ client, clock: systemClock, random: Math.random, hooks })
+    const world = new World({ watches, ownNamespace, signal })
+    const events = createEventWriter({
+      client,
+      clock: systemClock,
+      instance: 'windlass-test',
+      newSuffix: () => randomUUID().slice(0, 8),
+      hooks: { lost: (_, error) => log.error({ err: error }, 'event lost') },
+    })
+    await world.start()
+    const running = Promise.all([
+      events.run(signal),
+      lead(
+        {
+          world,
+          tags: this.registry,
+          objects: createObjectStore(client),
+          statuses: createStatusWriter(client),
+          events,
+          schedules: {
+            problemOf: () => undefined,
+            follow: (schedule, _, onTime) => {
+              this.#schedules.set(schedule, () => onTime(0))
+              return () => this.#schedules.delete(schedule)
+            },
+          },
+          clock: systemClock,
+          random: () => 0,
+          newId: () => randomUUID(),
+          log,
+          metrics,
+          ownNamespace,
+          concurrency: 4,
+          pollJitterMs: 0,
+        },
+        { epoch: 1, signal },
+      ),
+    ])
+    running.catch((error: unknown) => this.#t.fail('the loop ended by an error', { error }))
+    const stop = async () => {
+      stopping.abort()
+      await running.catch(() => {})
+    }
+    this.#process = { stop, metrics, lines }
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop()
+    this.#process = undefined
+  }
+
+  /** Polls every Delivery, as its schedule would. */
+  poll(): void {
+    for (const tick of this.#schedules.values()) tick()
+  }
+
+  /** A namespace with an account that may do what a tenant needs, and one Delivery in it. */
+  async deliver(purpose: string, spec: Partial<DeliverySpec> = {}, rules?: readonly Rule[]): Promise<Tenancy> {
+    const namespace = await this.cluster.namespace(purpose)
+    await this.cluster.tenant(namespace, 'deployer', rules)
+    const tenancy = new Tenancy(this.cluster, namespace)
+    await this.cluster.create(tenancy.deliveries, {
+      apiVersion,
+      kind,
+      metadata: { name: 'web' },
+      spec: {
+        image: { repository, tags: '^r[0-9]+$' },
+        manifests: { attached: {} },
+        serviceAccountName: 'deployer',
+        poll: { schedule: `0 0 1 1 * ${namespace}`.slice(0, 64) },
+        ...spec,
+      },
+    })
+    return tenancy
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#process?.metrics.expose())?.body ?? ''
+  }
+
+  /** Log lines of the process, newest last. */
+  lines(): readonly string[] {
+    return this.#process?.lines ?? []
+  }
+
+  /** What was written to the API server while the work was done, Events and our own set-up left aside. */
+  async writesDuring(work: () => Promise<void>): Promise<readonly AuditEvent[]> {
+    const from = await endOfAuditLog(this.#auditLog)
+    await work()
+    const events = await readAuditLogFrom(this.#auditLog, from)
+    return events.filter((event) => isWrite(event) && event.objectRef?.resource !== 'events')
+  }
+
+  /** Every request, by what it asked. */
+  async requestsDuring(work: () => Promise<void>): Promise<readonly AuditEvent[]> {
+    const from = await endOfAuditLog(this.#auditLog)
+    await work()
+    const events = await readAuditLogFrom(this.#auditLog, from)
+    return events.filter(({ stage }) => stage === 'RequestReceived')
+  }
+}
+
+/** One namespace with its Delivery, as an operator and the cluster's controllers see it. */
+export class Tenancy {
+  readonly namespace: string
+  readonly deliveries: string
+  readonly #cluster: TestCluster
+
+  constructor(cluster: TestCluster, namespace: string) {
+    this.#cluster = cluster
+    this.namespace = namespace
+    this.deliveries = `/apis/${apiVersion}/namespaces/${namespace}/${plural}`
+  }
+
+  async delivery(): Promise<Delivery> {
+    return this.#request<Delivery>('GET', `${this.deliveries}/web`)
+  }
+
+  /** Waits until the Delivery is so. */
+  async until(describe: string, isSo: (delivery: Delivery) => boolean): Promise<Delivery> {
+    return waitFor(
+      async () => {
+        const delivery = await this.delivery()
+        return isSo(delivery) ? delivery : undefined
+      },
+      async () => `${describe}; status is ${JSON.stringify((await this.delivery()).status, undefined, 1)}`,
+      { timeoutMs: patienceMs, everyMs: 20 },
+    )
+  }
+
+  /** Waits until the condition Ready has that reason. */
+  async untilReason(reason: string): Promise<Delivery> {
+    return this.until(
+      `Ready to have the reason ${reason}`,
+      (delivery) => conditionOf(delivery, 'Ready')?.reason === reason,
+    )
+  }
+
+  async object(path: string): Promise<KubeObject | undefined> {
+    const answer = await this.#cluster.admin.send<KubeObject>({
+      method: 'GET',
+      path: this.#pathOf(path),
+      what: `read ${path}`,
+      signal: this.#cluster.signal,
+    })
+    return answer.ok ? answer.body : undefined
+  }
+
+  async untilObject(path: string, isSo: (object: KubeObject | undefined) => boolean): Promise<void> {
+    await waitFor(
+      async () => isSo(await this.object(path)) || undefined,
+      async () => `${path} is ${JSON.stringify(await this.object(path))}`,
+      { timeoutMs: patienceMs, everyMs: 20 },
+    )
+  }
+
+  /** As `kubectl edit` and the like: by an update manager of another name. */
+  async edit(path: string, patch: object): Promise<void> {
+    await this.#request('PATCH', this.#pathOf(path), patch, 'application/merge-patch+json')
+  }
+
+  async annotate(annotations: Readonly<Record<string, string | null>>, path = `${this.deliveries}/web`): Promise<void> {
+    await this.#request('PATCH', path, { metadata: { annotations } }, 'application/merge-patch+json')
+  }
+
+  async annotateNamespace(
+    annotations: Readonly<Record<string, string | null>>,
+    namespace = this.namespace,
+  ): Promise<void> {
+    await this.annotate(annotations, `/api/v1/namespaces/${namespace}`)
+  }
+
+  async editSpec(spec: object): Promise<void> {
+    await this.#request('PATCH', `${this.deliveries}/web`, { spec }, 'application/merge-patch+json')
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#request('DELETE', this.#pathOf(path))
+  }
+
+  async removeDelivery(): Promise<void> {
+    await this.#request('DELETE', `${this.deliveries}/web`)
+  }
+
+  async create(path: string, object: object): Promise<void> {
+    await this.#cluster.create(this.#pathOf(path), object)
+  }
+
+  /** Plays the Deployment controller: all pods are new and available. */
+  async rollOut(name = 'web'): Promise<void> {
+    const path = `apps/v1/deployments/${name}`
+    await this.untilObject(path, (object) => object !== undefined)
+    const { metadata, spec } = (await this.object(path)) as KubeObject & { spec: { replicas: number } }
+    const { replicas } = spec
+    await this.edit(`${path}/status`, {
+      status: {
+        observedGeneration: metadata.generation,
+        replicas,
+        updatedReplicas: replicas,
+        readyReplicas: replicas,
+        availableReplicas: replicas,
+      },
+    })
+  }
+
+  /** Waits for the release to be awaited, and plays the controllers until it is ready. */
+  async release(tag: string): Promise<Delivery> {
+    await this.until(`${tag} to be awaited`, ({ status }) => isAwaited(status?.rollout, tag))
+    await this.rollOut()
+    return this.until(`${tag} to run`, ({ status }) => status?.current?.tag === tag && status.rollout === undefined)
+  }
+
+  async events(): Promise<readonly string[]> {
+    const path = `/apis/events.k8s.io/v1/namespaces/${this.namespace}/events`
+    const { items } = await this.#request<{ items: { type: string; reason: string }[] }>('GET', path)
+    return items.map(({ type, reason }) => `${type} ${reason}`)
+  }
+
+  /** `apps/v1/deployments/web` or `v1/configmaps/settings` in this namespace. */
+  #pathOf(path: string): string {
+    const [group = '', ...rest] = path.split('/')
+    const [root, parts] = group === 'v1' ? ['/api/v1', rest] : [`/apis/${group}/${rest[0]}`, rest.slice(1)]
+    return `${root}/namespaces/${this.namespace}/${parts.join('/')}`
+  }
+
+  #request<T = unknown>(
+    method: 'GET' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: object,
+    contentType?: string,
+  ): Promise<T> {
+    return this.#cluster.admin.request<T>({
+      method,
+      path,
+      what: `${method} ${path}`,
+      ...(method === 'PATCH' && { query: { fieldManager: 'kubectl-edit' } }),
+      ...(body !== undefined && { body }),
+      ...(contentType !== undefined && { contentType }),
+      signal: this.#cluster.signal,
+    })
+  }
+}
+
+export function conditionOf({ status }: Delivery, type: string) {
+  return status?.conditions?.find((condition) => condition.type === type)
+}
+
+function isAwaited(rollout: { phase: string; revision: { tag: string } } | undefined, tag: string): boolean {
+  return rollout?.phase === 'Waiting' && rollout.revision.tag === tag
+}
