@@ -3,6 +3,7 @@ import t from 'tap'
 import { sharedApiServer } from '../../../bootstrap/local/testing.ts'
 import { waitFor } from '../../../bootstrap/local/wait.ts'
 import type { KubeClient } from './client.ts'
+import { explainMissingAccounts } from './account-check.ts'
 import { createObjectStore } from './apply.ts'
 import { objectPath } from './paths.ts'
 import type { KubeObject, Tenant } from './ports.ts'
@@ -263,13 +264,28 @@ t.test('a tenant may do what its account may, and the error says which right is 
     reason: 'Impersonation',
     message: /cannot create resource/,
   })
-  await t.rejects(store.apply(map, { tenant: { namespace, serviceAccountName: 'nobody' }, signal }), {
-    kind: 'waiting',
-    reason: 'Impersonation',
-    message: /system:serviceaccount:.*:nobody" cannot get resource/,
-  })
   const live = await store.apply(map, { tenant: enough, signal })
   t.equal(await store.remove(live, enough, signal), true)
+})
+
+t.test('an account that is not there is told from one without rights', async (t) => {
+  const { cluster, namespace, store, signal } = await setUp(t, 'no account')
+  const explaining = explainMissingAccounts(store, cluster.admin)
+  const map = configMap(namespace, 'a', { key: '1' })
+  const weak = await cluster.tenant(namespace, 'weak', [])
+  const nobody = { namespace, serviceAccountName: 'nobody' }
+  const missing = {
+    kind: 'waiting',
+    reason: 'ServiceAccountNotFound',
+    message: /there is no ServiceAccount .*\/nobody/,
+  }
+  await t.rejects(explaining.apply(map, { tenant: nobody, signal }), missing)
+  await t.rejects(explaining.dryRunAll([map, map], { tenant: nobody, signal }), missing)
+  await t.rejects(explaining.dryRunAll([map, map], { tenant: weak, signal }), {
+    kind: 'waiting',
+    reason: 'Impersonation',
+    message: /cannot get resource .* \(and 1 more of 2 objects\)$/,
+  })
 })
 
 t.test('a kind that is not served, and a namespace that is not there, may come yet', async (t) => {

@@ -1,15 +1,14 @@
 import t from 'tap'
 import { sharedApiServer } from '../../../bootstrap/local/testing.ts'
 import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
-import { installCrd } from '../api/test-crd.ts'
 import { createStatusWriter } from './status.ts'
-import { testCluster } from './test-cluster.ts'
+import { deliveryCrd, testCluster } from './test-cluster.ts'
 
 t.setTimeout(120_000)
 const server = await sharedApiServer(t)
 const cluster = testCluster(t, server)
 const { admin, signal } = cluster
-await installCrd(cluster)
+await cluster.install(deliveryCrd)
 
 const status: DeliveryStatus = {
   observedGeneration: 1,

@@ -1,5 +1,7 @@
 /** What tests on a real API server share: an administrator's client, namespaces of their own, accounts with rights. */
+import { readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
+import { parse } from 'yaml'
 import { readAuditLog, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
 import type { TestApiServer } from '../../../bootstrap/local/testing.ts'
 import { waitFor } from '../../../bootstrap/local/wait.ts'
@@ -18,6 +20,8 @@ export interface TestCluster {
   audited(isWanted: (event: AuditEvent) => boolean): Promise<readonly AuditEvent[]>
   /** Creates an object by POST to its collection. */
   create(path: string, object: object): Promise<KubeObject>
+  /** Applies a CustomResourceDefinition, and waits until it is served; other tests may have done it already. */
+  install(crd: KubeObject): Promise<void>
   /** A namespace of this test's own. */
   namespace(purpose: string): Promise<string>
   /** A service account that may do what the rules say in its namespace, and be impersonated by the administrator. */
@@ -36,6 +40,20 @@ export interface Rule {
   readonly verbs: readonly string[]
   readonly resourceNames?: readonly string[]
 }
+
+interface CrdSpec {
+  readonly group: string
+  readonly versions: ReadonlyArray<{ readonly name: string }>
+  readonly names: { readonly plural: string }
+}
+
+/** As it is installed in a cluster. */
+export const deliveryCrd = parse(
+  await readFile(
+    new URL('../../../manifests/crd/customresourcedefinition-deliveries.windlass.dev.yaml', import.meta.url),
+    'utf8',
+  ),
+) as KubeObject
 
 export const everything: readonly Rule[] = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }]
 
@@ -79,6 +97,25 @@ export function testCluster(t: Test, server: TestApiServer): TestCluster {
     signal,
     audited: (isWanted) => readAuditLog(server.auditLog, isWanted),
     create,
+    async install(crd) {
+      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crd.metadata.name}`
+      await admin.request({
+        method: 'PATCH',
+        path,
+        query: { fieldManager: 'test', force: true },
+        body: crd,
+        contentType: 'application/apply-patch+yaml',
+        what: `apply ${crd.metadata.name}`,
+        signal,
+      })
+      const { group, versions, names } = crd['spec'] as CrdSpec
+      const served = `/apis/${group}/${versions[0]?.name}/${names.plural}`
+      await waitFor(
+        async () => (await admin.send({ method: 'GET', path: served, what: `list ${served}`, signal })).ok || undefined,
+        () => `${served} to be served`,
+        { timeoutMs: 20_000, everyMs: 20 },
+      )
+    },
     async namespace(purpose) {
       const name = server.namespaceName(purpose)
       await create('/api/v1/namespaces', { metadata: { name } })
