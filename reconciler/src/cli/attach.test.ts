@@ -68,6 +68,12 @@ t.test('all that the reconciler would refuse is told at once, before anything is
   ])
 })
 
+t.test('the manifests of our own predictor pass, so that the registry is asked next', async (t) => {
+  const folder = join(import.meta.dirname, '..', '..', '..', 'manifests', 'predictor', 'release')
+  const asking = refusal({ folder, image, revision, tag: revision, namespace: 'predictor' })
+  await t.rejects(asking, { message: 'the registry was asked' })
+})
+
 t.test('manifests that do not use the image would deploy nothing', async (t) => {
   const folder = await manifests(t, { 'a.yaml': deployment.replace('image: predictor', 'image: other') })
   t.match(await refusal({ folder, image, revision }), [/no container .* uses an image of the repository predictor/])
