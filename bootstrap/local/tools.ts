@@ -266,7 +266,11 @@ function explainFailure(names: string, error: unknown): string {
   if (/no space left on device/i.test(output)) {
     return `${names} could not be built: the disk is full (Go's caches need about 6 GB; see go env GOCACHE GOMODCACHE)`
   }
-  if (/dial tcp|no such host|i\/o timeout|proxyconnect|TLS handshake|: 40[0-9] |: 50[0-9] /i.test(output)) {
+  if (
+    /dial tcp|no such host|i\/o timeout|proxyconnect|TLS handshake|disabled by GOPROXY|: 40[0-9] |: 50[0-9] /i.test(
+      output,
+    )
+  ) {
     return `${names} could not be built: a module could not be fetched (see go env GOPROXY):\n${output}`
   }
   return `${names} could not be built:\n${output}`

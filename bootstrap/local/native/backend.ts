@@ -52,7 +52,7 @@ async function up(options: UpOptions): Promise<NativeCluster> {
     } catch (error) {
       onStep?.('clearing what was started')
       await clear(record).catch((clearing: unknown) => {
-        throw new Error(`${messageOf(error)}\nand then: ${messageOf(clearing)}`, { cause: clearing })
+        throw new Error(`${messageOf(error)}\nand then: ${messageOf(clearing)}`, { cause: error })
       })
       await lock.discard()
       throw error

@@ -4,22 +4,25 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { stateDir } from '../paths.ts'
+import { isRunning } from '../process.ts'
 import { nativeBackend } from './backend.ts'
+import { holderName } from './cluster.ts'
+import { readProcessFile } from './processes.ts'
 import { clusterName, hostSettings, kubectl, leftovers, tracesOf } from './testing.ts'
 
 t.setTimeout(600_000)
 
 const task = fileURLToPath(new URL('../../tasks/cluster.ts', import.meta.url))
-const steps = [
-  'reserving a network',
-  'making a control group and namespaces',
-  'starting etcd, the API server and containerd',
-  'starting the controllers, the scheduler, the node and DNS',
-  'waiting for the node, DNS and Services',
-  'the cluster is up',
-]
-/** How long after a step begins: at once, and in the middle of the step. */
-const delaysMs = [0, 25, 120, 900]
+/** The steps of `up`, and how long after each begins it is killed: at once, and while it is at work. */
+const delaysMs = {
+  'reserving a network': [0, 25, 120],
+  'making a control group and namespaces': [0, 25, 120],
+  'starting etcd, the API server and containerd': [0, 120, 900],
+  'starting the controllers, the scheduler, the node and DNS': [0, 300],
+  'waiting for the node, DNS and Services': [0, 900],
+  'the cluster is up': [0],
+} as const
 
 /** Runs the command as a person does, and kills it some time after it has said a step. */
 async function killAt(command: 'up' | 'down', name: string, step: string, delayMs: number): Promise<void> {
@@ -36,10 +39,10 @@ async function killAt(command: 'up' | 'down', name: string, step: string, delayM
   await ended
 }
 
-for (const step of steps) {
+for (const [step, delays] of Object.entries(delaysMs)) {
   t.test(`a kill at or after '${step}' leaves nothing that down does not clear`, async (t) => {
     const before = await hostSettings()
-    for (const delayMs of delaysMs) {
+    for (const delayMs of delays) {
       const name = clusterName(t)
       await killAt('up', name, step, delayMs)
       const traces = await tracesOf(name)
@@ -52,17 +55,15 @@ for (const step of steps) {
 
 t.test('up after a killed up clears what that left, and comes up', async (t) => {
   const name = clusterName(t)
-  await killAt('up', name, steps[3] ?? '', 50)
-  const abandoned = await tracesOf(name)
+  await killAt('up', name, 'starting the controllers, the scheduler, the node and DNS', 50)
+  const abandoned = await readProcessFile(stateDir('clusters', name), holderName)
+  t.ok(abandoned && (await isRunning(abandoned)), 'what was started outlives the command')
+
   const told: string[] = []
   const cluster = await nativeBackend().up({ name, onStep: (step) => told.push(step) })
-  t.match(told[0], `clearing what an earlier cluster ${name} left`)
+  t.equal(told[0], `clearing what an earlier cluster ${name} left`)
+  t.notOk(abandoned && (await isRunning(abandoned)))
   t.match(await kubectl(cluster, 'get', 'nodes', '-o', 'name'), `node/${cluster.nodeName}`)
-  const now = await tracesOf(name)
-  t.notOk(
-    now.namespaces.some((namespace) => abandoned.namespaces.includes(namespace)),
-    'its namespaces are new',
-  )
 })
 
 t.test('a down that is killed is finished by the next', async (t) => {

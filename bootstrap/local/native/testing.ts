@@ -77,7 +77,9 @@ export async function leftovers(name: string, traces: Traces): Promise<readonly 
       (process.cgroups.includes(`/${cgroupOf(name)}`) ||
         process.commandLine.includes(dir) ||
         process.mounts.includes(dir) ||
-        process.namespaces.some((namespace) => traces.namespaces.includes(namespace))),
+        // The kernel gives a namespace's number again, so another cluster's may have it by now.
+        (!process.cgroups.includes('/windlass-') &&
+          process.namespaces.some((namespace) => traces.namespaces.includes(namespace)))),
   )
   return [
     ...mine.map(({ pid, commandLine }) => `process ${pid}: ${commandLine}`),
@@ -117,11 +119,17 @@ export async function hostSettings(): Promise<HostSettings> {
       .split('\n')
       .map((link) => link.split(' ')[0] ?? '')
       .filter((link) => !isOurs(link)),
-    mountPoints: mounts.split('\n').map((line) => line.split(' ')[4] ?? ''),
+    mountPoints: mounts
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '')
+      .filter((mountPoint) => clusterMounts.some((place) => `${mountPoint}/`.startsWith(`${place}/`))),
     kernel: await contentsOf(kernelSettings.map((setting) => `/proc/sys/${setting}`)),
     files: await contentsOf(['/etc/hosts', '/etc/resolv.conf']),
   }
 }
+
+/** Places where a cluster has mounts of its own; elsewhere others may come and go. */
+const clusterMounts = ['/etc', '/proc', '/run/netns', '/run/containerd', '/var/log', '/var/lib/kubelet', '/var/lib/cni']
 
 const kernelSettings = [
   'kernel/panic',
