@@ -85,6 +85,16 @@ export interface WatchSource {
   ): Watch<T>
 }
 
+export interface PodSource {
+  /** The pods that a workload selects, watched as the tenant for as long as its rollout lasts. */
+  watchPods(
+    workload: KubeObject,
+    tenant: Tenant,
+    onEvent: (event: WatchEvent<KubeObject>) => void,
+    signal: AbortSignal,
+  ): Watch<KubeObject>
+}
+
 export interface StatusWriter {
   /**
    * Replaces the status of a Delivery as it was read, and answers the Delivery as it then stands. Nothing is sent where
