@@ -18,7 +18,13 @@ t.test('the least environment gives a whole config', async (t) => {
     logLevel: 'info',
     podName: 'windlass-1',
     podNamespace: 'windlass-system',
-    lease: { name: 'windlass', durationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2_000 },
+    lease: {
+      name: 'windlass',
+      durationMs: 15_000,
+      renewDeadlineMs: 10_000,
+      renewIntervalMs: 4_000,
+      retryPeriodMs: 2_000,
+    },
     concurrency: 8,
     pollJitterMs: 1_000,
     identity: {
@@ -59,7 +65,7 @@ const wrong: Record<string, [env: Record<string, string>, problem: RegExp]> = {
   'a boolean of another language': [{ WINDLASS_DISABLE_INSTANCE_DISCOVERY: 'yes' }, /must be true or false/],
   'an authority without TLS': [{ AZURE_AUTHORITY_HOST: 'http://login.example' }, /must be an https URL/],
   'a renew deadline as long as the lease': [{ WINDLASS_LEASE_RENEW_DEADLINE: '15s' }, /a second or more above/],
-  'a renew deadline no longer than one try': [{ WINDLASS_LEASE_RETRY_PERIOD: '10s' }, /must be above/],
+  'a renew deadline no longer than the interval': [{ WINDLASS_LEASE_RENEW_INTERVAL: '10s' }, /second or more above/],
 }
 for (const [what, [env, problem]] of Object.entries(wrong)) {
   t.test(`${what} is a problem`, async (t) => t.match(problemsOf({ ...least, ...env }).join('\n'), problem))

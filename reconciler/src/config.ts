@@ -16,6 +16,7 @@ export interface Config {
     readonly name: string
     readonly durationMs: number
     readonly renewDeadlineMs: number
+    readonly renewIntervalMs: number
     readonly retryPeriodMs: number
   }
   /** How many Deliveries are reconciled at once. */
@@ -58,6 +59,7 @@ const keys = {
   leaseName: key('WINDLASS_LEASE_NAME', parseText, 'windlass'),
   leaseDurationMs: key('WINDLASS_LEASE_DURATION', parseSpan, '15s'),
   renewDeadlineMs: key('WINDLASS_LEASE_RENEW_DEADLINE', parseSpan, '10s'),
+  renewIntervalMs: key('WINDLASS_LEASE_RENEW_INTERVAL', parseSpan, '4s'),
   retryPeriodMs: key('WINDLASS_LEASE_RETRY_PERIOD', parseSpan, '2s'),
   concurrency: key('WINDLASS_CONCURRENCY', parseInteger(1, 256), '8'),
   pollJitterMs: key('WINDLASS_POLL_JITTER', parseSpan, '1s'),
@@ -100,6 +102,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
       name: read(keys.leaseName),
       durationMs: read(keys.leaseDurationMs),
       renewDeadlineMs: read(keys.renewDeadlineMs),
+      renewIntervalMs: read(keys.renewIntervalMs),
       retryPeriodMs: read(keys.retryPeriodMs),
     },
     concurrency: read(keys.concurrency),
@@ -131,13 +134,15 @@ function key<T>(name: string, parse: Parse<T>, otherwise?: string): Key<T> {
 }
 
 /** Invariant 6 rests on them: a leader gives up before another may begin, with time for requests to end between. */
-function leaseProblems({ durationMs, renewDeadlineMs, retryPeriodMs }: Config['lease']): readonly string[] {
-  const { leaseDurationMs: duration, renewDeadlineMs: deadline, retryPeriodMs: retry } = keys
+function leaseProblems({ durationMs, renewDeadlineMs, renewIntervalMs }: Config['lease']): readonly string[] {
+  const { leaseDurationMs: duration, renewDeadlineMs: deadline, renewIntervalMs: interval } = keys
   return [
     ...(durationMs - renewDeadlineMs < 1000
       ? [`${duration.name} must be a second or more above ${deadline.name}`]
       : []),
-    ...(renewDeadlineMs <= retryPeriodMs ? [`${deadline.name} must be above ${retry.name}`] : []),
+    ...(renewDeadlineMs - renewIntervalMs < 1000
+      ? [`${deadline.name} must be a second or more above ${interval.name}`]
+      : []),
   ]
 }
 
