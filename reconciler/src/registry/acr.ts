@@ -41,7 +41,8 @@ export const defaultLimits: ConnectionLimits = {
   requests: { perMinute: 2_400, burst: 60 },
   referrers: { perMinute: 300, burst: 30 },
   concurrency: 16,
-  longestWaitMs: 5_000,
+  longestPauseMs: 5_000,
+  longestLineMs: 60_000,
   timeoutMs: 15_000,
 }
 

@@ -30,7 +30,8 @@ export interface ConnectionLimits {
   /** Of these, for looking up what is attached to images. */
   readonly referrers: BudgetLimits
   readonly concurrency: number
-  readonly longestWaitMs: number
+  readonly longestPauseMs: number
+  readonly longestLineMs: number
   /** Of one request. */
   readonly timeoutMs: number
 }
@@ -78,7 +79,8 @@ export class RegistryConnection {
         limits: limits.requests,
         referrerLimits: limits.referrers,
         concurrency: limits.concurrency,
-        longestWaitMs: limits.longestWaitMs,
+        longestPauseMs: limits.longestPauseMs,
+        longestLineMs: limits.longestLineMs,
       }),
       ...(onAnswer !== undefined && { onAnswer }),
     })

@@ -29,7 +29,8 @@ function gate(options: Partial<GateOptions> = {}) {
       limits: { perMinute: 60, burst: 2 },
       referrerLimits: { perMinute: 6, burst: 1 },
       concurrency: 10,
-      longestWaitMs: 5_000,
+      longestPauseMs: 5_000,
+      longestLineMs: 5_000,
       clock,
       ...options,
     }),
@@ -59,7 +60,7 @@ t.test('those who wait are served in the order in which they came', async (t) =>
 })
 
 t.test('whoever would wait too long is told when to come back', async (t) => {
-  const { gate: requests } = gate({ longestWaitMs: 500 })
+  const { gate: requests } = gate({ longestLineMs: 500 })
   await requests.enter('read', forever)
   await requests.enter('read', forever)
   await t.rejects(requests.enter('read', forever), {
@@ -73,7 +74,7 @@ t.test('whoever would wait too long is told when to come back', async (t) => {
 
 t.test('a line that is too long takes no more', async (t) => {
   const { gate: requests } = gate({
-    longestWaitMs: 3_000,
+    longestLineMs: 3_000,
     clock: { ...virtualClock(), sleep: () => new Promise(() => {}) },
   })
   const refused: unknown[] = []
@@ -96,6 +97,14 @@ t.test('while the registry asked us to wait, nothing goes out, and then one by o
   t.equal(clock.now(), 30_000)
   await requests.enter('read', forever)
   t.equal(clock.now(), 31_000)
+})
+
+t.test('a line may be longer than a pause', async (t) => {
+  const { gate: requests, clock } = gate({ longestPauseMs: 500, longestLineMs: 60_000 })
+  for (let i = 0; i < 12; i += 1) await requests.enter('read', forever)
+  t.equal(clock.now(), 10_000)
+  requests.pause(1_000)
+  await t.rejects(requests.enter('read', forever), { reason: 'RegistryThrottled', message: /asked us to slow down/ })
 })
 
 t.test('those who are sent away are not all told the same time', async (t) => {
@@ -169,7 +178,7 @@ t.test('referrers have a budget of their own and do not hold up reads', async (t
     ...virtualClock(),
     sleep: (ms: number) => new Promise<void>((wake) => sleeps.push({ ms, wake })),
   }
-  const { gate: requests } = gate({ longestWaitMs: 60_000, clock })
+  const { gate: requests } = gate({ longestLineMs: 60_000, clock })
   await requests.enter('referrers', forever)
   const waiting = requests.enter('referrers', forever)
   await requests.enter('read', forever)

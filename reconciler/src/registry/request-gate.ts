@@ -9,8 +9,10 @@ export interface GateOptions {
   /** Referrers are looked up once a release, and the registry finds them dearer than tags. */
   readonly referrerLimits: BudgetLimits
   readonly concurrency: number
-  /** Whoever would have to wait longer for the budget is sent away with the time to come back. */
-  readonly longestWaitMs: number
+  /** While the registry has asked us to wait, whoever would wait longer is sent away with the time to come back. */
+  readonly longestPauseMs: number
+  /** The same for those in line for our own budget: a large scan stands there, and had better be let finish. */
+  readonly longestLineMs: number
   readonly clock?: GateClock
 }
 
@@ -87,12 +89,12 @@ export class RequestGate {
   }
 
   #refuseLongWait(waitMs: number): void {
-    const { registry, longestWaitMs } = this.#options
-    if (waitMs <= longestWaitMs) return
+    const { registry, longestPauseMs, longestLineMs } = this.#options
+    const isPaused = this.#pausedUntilMs > this.#clock.now()
+    if (waitMs <= (isPaused ? longestPauseMs : longestLineMs)) return
     // Up to a tenth later for each, so that those who were sent away don't come back together.
     const retryAfterMs = Math.ceil(waitMs * (1 + this.#clock.random() / 10))
-    const why =
-      this.#pausedUntilMs > this.#clock.now() ? 'asked us to slow down' : 'has more asked of it than its budget'
+    const why = isPaused ? 'asked us to slow down' : 'has more asked of it than its budget'
     throw new AppError({
       kind: 'retryable',
       reason: 'RegistryThrottled',

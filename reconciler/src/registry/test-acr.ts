@@ -50,7 +50,8 @@ export const testLimits = {
   requests: { perMinute: 600_000, burst: 10_000 },
   referrers: { perMinute: 600_000, burst: 10_000 },
   concurrency: 16,
-  longestWaitMs: 1_000,
+  longestPauseMs: 1_000,
+  longestLineMs: 1_000,
   timeoutMs: 5_000,
 } as const
 
