@@ -100,7 +100,7 @@ t.test('while the registry asked us to wait, nothing goes out, and then one by o
 })
 
 t.test('a line may be longer than a pause', async (t) => {
-  const { gate: requests, clock } = gate({ longestPauseMs: 500, longestLineMs: 60_000 })
+  const { gate: requests, clock } = gate({ longestPauseMs: 500, longestLineMs: 60_000, concurrency: 20 })
   for (let i = 0; i < 12; i += 1) await requests.enter('read', forever)
   t.equal(clock.now(), 10_000)
   requests.pause(1_000)
