@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto'
 import { fieldManager } from '../api/annotations.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../api/object.ts'
+import { canonicalJson } from './canonical-json.ts'
 
 /** A set of fields as managedFields writes it: `f:` field, `k:` list item by its keys, `v:` set member, `i:` index. */
 type FieldSet = { readonly [step: string]: FieldSet }
@@ -91,8 +92,8 @@ function valueAt(value: unknown, step: string): unknown {
       return listOf(value).find((item) => isRecord(item) && keys.every(([key, wanted]) => item[key] === wanted))
     }
     case 'v:': {
-      const wanted = canonical(JSON.parse(path))
-      return listOf(value).find((item) => canonical(item) === wanted)
+      const wanted = canonicalJson(JSON.parse(path))
+      return listOf(value).find((item) => canonicalJson(item) === wanted)
     }
     case 'i:':
       return listOf(value)[Number(path)]
@@ -110,14 +111,5 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 function sha256(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex')
-}
-
-/** JSON with the keys of every object in order: the API server gives them in any. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    isRecord(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : inner,
-  )
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
 }

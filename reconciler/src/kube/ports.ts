@@ -103,6 +103,23 @@ export interface StatusWriter {
   write(delivery: Delivery, status: DeliveryStatus, signal: AbortSignal): Promise<Delivery>
 }
 
+/** A copy of a release's objects that is kept in the cluster. */
+export interface Snapshot {
+  readonly name: string
+  /** Hex SHA-256 of what it holds: kept in status, and compared on use. */
+  readonly hash: string
+}
+
+/** Copies of releases, owned by their Delivery: they go with it, and going back needs no registry. */
+export interface SnapshotStore {
+  /** The same objects make the same snapshot, which is not written twice. */
+  save(delivery: Delivery, objects: readonly KubeObject[], signal: AbortSignal): Promise<Snapshot>
+  /** Undefined where it is gone, or holds something else than was saved. */
+  load(delivery: Delivery, snapshot: Snapshot, signal: AbortSignal): Promise<readonly KubeObject[] | undefined>
+  /** Deletes all of this Delivery's snapshots but those. */
+  prune(delivery: Delivery, keep: readonly Snapshot[], signal: AbortSignal): Promise<void>
+}
+
 export interface EventRequest {
   readonly regarding: KubeObject
   readonly type: 'Normal' | 'Warning'
