@@ -88,6 +88,25 @@ t.test('the audit log has each request before it is answered, and names who was 
   t.match(complete, { user: { username: 'windlass-admin' }, verb: 'list', responseStatus: { code: 403 } })
 })
 
+t.test('an extension API server is told how to know that a request comes by way of this one', async (t) => {
+  const server = await sharedApiServer(t)
+  const core = clientOf(server.kubeconfig).makeApiClient(CoreV1Api)
+  const settings = await waitFor(
+    async () =>
+      (await core.listNamespacedConfigMap({ namespace: 'kube-system' })).items.find(
+        ({ metadata }) => metadata?.name === 'extension-apiserver-authentication',
+      ),
+    () => 'the settings of request headers in kube-system',
+    { timeoutMs: 10_000 },
+  )
+  t.match(settings.data, {
+    'requestheader-allowed-names': '["front-proxy-client"]',
+    'requestheader-client-ca-file': /BEGIN CERTIFICATE/,
+    'requestheader-username-headers': '["X-Remote-User"]',
+  })
+  t.not(settings.data?.['requestheader-client-ca-file'], settings.data?.['client-ca-file'], 'by a CA of its own')
+})
+
 t.test('two servers run side by side, and neither trusts the other’s administrator', async (t) => {
   const [one, two] = [await ownServer(t), await ownServer(t)]
   t.not(one.url, two.url)

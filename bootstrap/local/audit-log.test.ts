@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { isWrite, readAuditLog, type AuditEvent } from './audit-log.ts'
+import { endOfAuditLog, isWrite, readAuditLog, readAuditLogFrom, type AuditEvent } from './audit-log.ts'
 
 const written: AuditEvent = {
   stage: 'ResponseComplete',
@@ -30,4 +30,13 @@ t.test('a log is read in order, and a half-written last line is left for later',
   await writeFile(file, `${JSON.stringify(written)}\n${JSON.stringify(other)}\n${JSON.stringify(written).slice(0, 40)}`)
   t.same(await readAuditLog(file, () => true), [written, other])
   t.same(await readAuditLog(file, isWrite), [written])
+})
+
+t.test('what came since a place in the log is read without what came before', async (t) => {
+  const file = join(t.testdir({ 'audit.log': `${JSON.stringify(written)}\n` }), 'audit.log')
+  const from = await endOfAuditLog(file)
+  t.same(await readAuditLogFrom(file, from), [])
+  const other = { ...written, verb: 'get' }
+  await appendFile(file, `${JSON.stringify(other)}\n${JSON.stringify(written).slice(0, 40)}`)
+  t.same(await readAuditLogFrom(file, from), [other])
 })

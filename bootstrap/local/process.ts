@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { lastLines } from './run.ts'
+import { lastLines, programEnv } from './run.ts'
 import { signalIfThere } from './signal.ts'
 
 /**
@@ -42,7 +42,7 @@ export async function spawnDetached(
     const child = spawn(command, [...args], {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
-      env: { ...process.env, ...options.env },
+      env: programEnv(options.env),
       ...(options.cwd && { cwd: options.cwd }),
     })
     await started(child)

@@ -1,3 +1,4 @@
+import { delimiter } from 'node:path'
 import { execa } from 'execa'
 import type { ExecOptions, ExecResult } from './backend.ts'
 import { signalIfThere } from './signal.ts'
@@ -41,7 +42,7 @@ export async function run(
     stdin: options.input === undefined ? 'ignore' : 'pipe',
     stdout: output,
     stderr: output,
-    ...(options.env && { env: options.env }),
+    env: programEnv(options.env),
     ...(options.cwd && { cwd: options.cwd }),
     ...(options.input !== undefined && { input: options.input }),
   })
@@ -61,6 +62,14 @@ export async function run(
     stdout,
     stderr,
   })
+}
+
+/** Our own environment and what is added to it; root's programs are found also where PATH is a plain user's. */
+export function programEnv(added: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const env = { ...process.env, ...added }
+  const path = env['PATH'] ?? '/usr/bin:/bin'
+  const missing = ['/usr/sbin', '/sbin'].filter((dir) => !path.split(delimiter).includes(dir))
+  return { ...env, PATH: [path, ...missing].join(delimiter) }
 }
 
 /** The last lines of a program's output, for a message that a person reads. */

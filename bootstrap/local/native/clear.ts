@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { sep } from 'node:path'
+import { readBootId } from '../process.ts'
 import { run } from '../run.ts'
 import { removeCgroup } from './cgroups.ts'
 import type { ClusterRecord } from './record.ts'
@@ -13,7 +14,8 @@ export async function clear(record: ClusterRecord): Promise<void> {
   // First, because what works on behalf of a killed command is among these processes: after it, nothing is added.
   // The namespaces, and with them all that lies in them, end with their last process.
   await removeCgroup(cgroupOf(record.name))
-  await removeLink(networkOf(record).hostLink)
+  // Since the machine was started anew its network may have been given to another cluster.
+  if (record.bootId === (await readBootId())) await removeLink(networkOf(record).hostLink)
   await unmountBelow(record.stateDir)
   await rm(record.stateDir, { recursive: true, force: true })
   await deleteRecord(record.name)

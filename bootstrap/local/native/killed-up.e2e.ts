@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { stateDir } from '../paths.ts'
 import { isRunning } from '../process.ts'
@@ -13,7 +12,8 @@ import { clusterName, hostSettings, kubectl, leftovers, tracesOf } from './testi
 
 t.setTimeout(600_000)
 
-const task = fileURLToPath(new URL('../../tasks/cluster.ts', import.meta.url))
+const upText = 'the cluster is up'
+
 /** The steps of `up`, and how long after each begins it is killed: at once, and while it is at work. */
 const delaysMs = {
   'reserving a network': [0, 25, 120],
@@ -21,19 +21,26 @@ const delaysMs = {
   'starting etcd, the API server and containerd': [0, 120, 900],
   'starting the controllers, the scheduler, the node and DNS': [0, 300],
   'waiting for the node, DNS and Services': [0, 900],
-  'the cluster is up': [0],
+  [upText]: [0],
 } as const
 
-/** Runs the command as a person does, and kills it some time after it has said a step. */
+/** Brings a cluster up or down in a process of its own, and kills that some time after it has said a step. */
 async function killAt(command: 'up' | 'down', name: string, step: string, delayMs: number): Promise<void> {
-  const child = spawn(process.execPath, [task, command, '--name', name], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const script = [
+    `import { nativeBackend } from ${JSON.stringify(new URL('backend.ts', import.meta.url).href)}`,
+    `await nativeBackend().${command}({ name: '${name}', onStep: (step) => console.log(step) })`,
+    `console.log('${upText}')`,
+    // Whoever brought a cluster up may go on, as the demo does.
+    `setInterval(() => {}, 1000)`,
+  ].join('\n')
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
   const lines: string[] = []
   for await (const line of createInterface(child.stdout)) {
     lines.push(line)
-    if (line.endsWith(step)) break
+    if (line === step) break
   }
-  if (!lines.at(-1)?.endsWith(step)) throw new Error(`${command} never said '${step}':\n${lines.join('\n')}`)
+  if (lines.at(-1) !== step) throw new Error(`${command} never said '${step}':\n${lines.join('\n')}`)
   await sleep(delayMs)
   child.kill('SIGKILL')
   await ended

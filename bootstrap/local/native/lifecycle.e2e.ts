@@ -1,9 +1,14 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { X509Certificate } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
+import { writeKubeconfig } from '../kubeconfig.ts'
+import { stateDir } from '../paths.ts'
+import { run } from '../run.ts'
 import { signalIfThere } from '../signal.ts'
 import { waitFor } from '../wait.ts'
 import { nativeBackend } from './backend.ts'
+import { readRecord, runDir } from './record.ts'
 import { clusterName, kubectl, leftovers, ownCluster, tracesOf } from './testing.ts'
 
 t.setTimeout(300_000)
@@ -99,15 +104,34 @@ t.test(
   'certificates are the CA’s that the cluster is told to trust, and a client’s are the API server’s',
   async (t) => {
     const cluster = await ownCluster(t)
-    t.ok(existsSync(cluster.caFile))
     const { certPem } = await cluster.issueCertificate({ commonName: 'x.test', dnsNames: ['x.test', 'y.test'] })
-    const verify = (caFile: string) => cluster.exec('openssl', ['verify', '-CAfile', caFile], { input: certPem })
-    t.match((await verify(cluster.caFile)).stdout, 'OK')
-    await t.rejects(verify(cluster.kubernetesCaFile), { message: /ended with 2/ })
     const client = await cluster.issueClientCertificate({ commonName: 'jane', organization: 'testers' })
-    const { stdout } = await cluster.exec('openssl', ['verify', '-CAfile', cluster.kubernetesCaFile], {
-      input: client.certPem,
-    })
-    t.match(stdout, 'OK')
+    const isIssuedBy = async (certificate: string, caFile: string) => {
+      const ca = new X509Certificate(await readFile(caFile, 'utf8'))
+      return new X509Certificate(certificate).verify(ca.publicKey)
+    }
+    t.same(
+      [await isIssuedBy(certPem, cluster.caFile), await isIssuedBy(certPem, cluster.kubernetesCaFile)],
+      [true, false],
+    )
+
+    const kubeconfig = join(cluster.stateDir, 'jane.kubeconfig')
+    const caPem = await readFile(cluster.kubernetesCaFile, 'utf8')
+    await writeKubeconfig(kubeconfig, { name: 'jane', url: cluster.apiServerUrl, caPem, client })
+    const { stdout } = await run(cluster.kubectl, ['--kubeconfig', kubeconfig, 'auth', 'whoami', '-o', 'json'])
+    t.match(JSON.parse(stdout).status.userInfo, { username: 'jane', groups: ['testers', 'system:authenticated'] })
   },
 )
+
+t.test('a record of an earlier boot does not touch the cluster that has its network now', async (t) => {
+  const cluster = await ownCluster(t)
+  const record = await readRecord(cluster.name)
+  t.ok(record)
+  const name = clusterName(t)
+  const old = { ...record, name, bootId: 'of an earlier boot', stateDir: stateDir('clusters', name) }
+  await writeFile(join(runDir, `${name}.json`), JSON.stringify(old))
+  t.equal(await nativeBackend().find(name), undefined)
+  await nativeBackend().down({ name })
+  t.equal(await readRecord(name), undefined)
+  t.match(await kubectl(cluster, 'get', '--raw', '/readyz'), 'ok', 'it is still reached')
+})

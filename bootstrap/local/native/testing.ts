@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { installMissing } from '../debian.ts'
 import { stateDir } from '../paths.ts'
 import { run } from '../run.ts'
 import { nativeBackend } from './backend.ts'
@@ -27,6 +28,7 @@ export const toolboxImage = 'windlass.local/toolbox:1'
 
 /** Gives the node an image with busybox, /busybox, so that nothing must be pulled. */
 export async function importToolbox(cluster: NativeCluster): Promise<void> {
+  await installMissing(['busybox-static'], {})
   const dir = await mkdtemp(join(tmpdir(), 'windlass-toolbox-'))
   try {
     const archive = await writeStaticImage(dir, {

@@ -1,4 +1,6 @@
 import { Resolver } from 'node:dns/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { request } from 'undici'
 import t from 'tap'
 import { platform } from '../backend.ts'
@@ -87,6 +89,13 @@ t.test('a restricted Deployment runs, is found by name, and answers from every s
   const serviceIp = await kubectl(cluster, '-n', 'app', 'get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}')
   const { stdout } = await cluster.exec('busybox', ['wget', '-q', '-O', '-', `http://${serviceIp}`])
   t.ok(podNames.includes(`pod/${stdout}`), 'the node reaches the Service too')
+
+  const onHost = createServer((_, response) => response.end('from the host'))
+  t.teardown(() => onHost.close())
+  await new Promise<void>((resolve) => onHost.listen(0, cluster.hostIp, resolve))
+  const { port } = onHost.address() as AddressInfo
+  const answer = await inPod('wget', '-q', '-O', '-', `http://${cluster.hostIp}:${port}/`)
+  t.equal(answer, 'from the host', 'a pod reaches what listens on the host’s end')
 })
 
 t.test('a hostPort is reached from the host, on this cluster’s address', async (t) => {
