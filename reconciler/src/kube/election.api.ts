@@ -20,7 +20,7 @@ const server = await sharedApiServer(t)
 const cluster = testCluster(t, server)
 const { admin, signal } = cluster
 
-const timing: LeaseTiming = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, renewIntervalMs: 500, retryPeriodMs: 200 }
+const timing: LeaseTiming = { leaseDurationMs: 5_000, renewDeadlineMs: 3_500, renewIntervalMs: 500, retryPeriodMs: 200 }
 
 interface Candidate {
   readonly election: ReturnType<typeof createElection>
@@ -106,7 +106,7 @@ t.test('one leads and renews; the other waits without a request', async (t) => {
   const namespace = await cluster.namespace('election')
   const one = stand(t, namespace, 'one')
   await leads(one)
-  t.match((await readLease(namespace)).spec, { holderIdentity: 'one_1', leaseTransitions: 1, leaseDurationSeconds: 3 })
+  t.match((await readLease(namespace)).spec, { holderIdentity: 'one_1', leaseTransitions: 1, leaseDurationSeconds: 5 })
   const two = stand(t, namespace, 'two')
   const requests = async (verb: string) =>
     cluster.audited(
@@ -159,7 +159,7 @@ for (const fault of ['stall', 'refuse'] as const) {
       if (isLeader && one.election.leadership.isLeader) throw new Error('two lead at once')
       return isLeader
     })
-    t.match(signal.reason, { kind: 'aborted', reason: 'LeaseLost', message: /was not renewed within 2000 ms/ })
+    t.match(signal.reason, { kind: 'aborted', reason: 'LeaseLost', message: /was not renewed within 3500 ms/ })
     const lost = one.log.find(({ what }) => what === 'lost')?.atMs ?? Infinity
     const elected = two.log.find(({ what }) => what === 'elected')?.atMs ?? 0
     t.ok(lost < elected, 'the one ends before the other begins')

@@ -5,7 +5,7 @@ import { waitFor } from '../../../bootstrap/local/wait.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { KubeClient } from './client.ts'
 import type { KubeObject, WatchEvent, WatchRequest } from './ports.ts'
-import { testCluster, type TestCluster } from './test-cluster.ts'
+import { deliveryCrd, testCluster, type TestCluster } from './test-cluster.ts'
 import { startProxy } from './test-proxy.ts'
 import { createWatchSource, type RestartCause, type WatchTuning } from './watch.ts'
 
@@ -169,9 +169,21 @@ t.test('a watch that the server ends in time goes on', async (t) => {
 
 t.test('a version that the server has forgotten is answered by a list', async (t) => {
   const cluster = testCluster(t, server)
+  // What the server remembers of a kind begins when the kind does, and so after version 1.
+  await cluster.install(deliveryCrd)
   const namespace = await cluster.namespace('watch expired')
-  await write(cluster, namespace, 'a')
-  // The first watch asks for a version from before this server's memory; every other request is passed on as it is.
+  const path = `/apis/windlass.dev/v1alpha1/namespaces/${namespace}/deliveries`
+  const create = (name: string) => {
+    const image = { repository: 'registry.windlass.test/web' }
+    const spec = { image, manifests: { attached: {} }, serviceAccountName: 'deployer' }
+    return cluster.create(path, {
+      apiVersion: 'windlass.dev/v1alpha1',
+      kind: 'Delivery',
+      metadata: { name },
+      spec,
+    })
+  }
+  await create('a')
   let isFirst = true
   const aged: KubeClient = {
     ...cluster.admin,
@@ -181,7 +193,7 @@ t.test('a version that the server has forgotten is answered by a list', async (t
       return cluster.admin.stream({ ...request, ...(query !== undefined && { query }) })
     },
   }
-  const { events, restarts, until, watch } = follow(t, aged, { path: mapsOf(namespace) })
+  const { events, restarts, until, watch } = follow(t, aged, { path })
   await watch.synced
   await waitFor(
     async () => events.filter((event) => event === 'synced').length === 2 || undefined,
@@ -189,7 +201,7 @@ t.test('a version that the server has forgotten is answered by a list', async (t
     { timeoutMs: 10_000, everyMs: 10 },
   )
   t.same(restarts, ['expired'])
-  await write(cluster, namespace, 'b')
+  await create('b')
   await until('added b')
   t.same(events, ['added a', 'synced', 'synced', 'added b'])
 })
