@@ -29,7 +29,7 @@ export const reasons = {
   Applying: 'The objects of the release are being written.',
   ApplyRefused: 'The API server refused an object of the release; nothing of it was written.',
   FieldConflict: 'A field is held by another apply manager, which is never forced; nothing of that release is written.',
-  NotOurs: 'An object of the release exists and belongs to nobody or to another tool; set adopt: true to take it over.',
+  NotOurs: 'An object of the release exists already and belongs to nobody or to another tool; it is not taken over.',
   OwnedByAnother: 'An object of the release belongs to another Delivery.',
   Impersonation:
     'The reconciler may not act as the service account, or that account may not do what the release needs.',
