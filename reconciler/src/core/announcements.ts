@@ -1,4 +1,4 @@
-import type { Condition, DeliveryStatus } from '../api/delivery.ts'
+import type { Condition, DeliveryStatus, HistoryEntry } from '../api/delivery.ts'
 import { shortTag } from './releases.ts'
 
 /** One Kubernetes Event about a Delivery. */
@@ -18,12 +18,18 @@ export function announce(before: DeliveryStatus, after: DeliveryStatus): readonl
   return [...ofRollout(before, after), ...ofPause(before, after), ...ofProblem(before, after)]
 }
 
+/** The rollout that ended between two states of status, where one did. */
+export function endedRollout(before: DeliveryStatus, after: DeliveryStatus): HistoryEntry | undefined {
+  const [ended] = after.history ?? []
+  const [known] = before.history ?? []
+  return ended === undefined || (ended.at === known?.at && ended.digest === known.digest) ? undefined : ended
+}
+
 function ofRollout(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
   const { rollout, current } = after
   const found: Announcement[] = []
-  const ended = after.history?.[0]
-  const isNewlyEnded = ended !== undefined && ended.at !== before.history?.[0]?.at
-  if (isNewlyEnded && ended.outcome === 'Superseded') {
+  const ended = endedRollout(before, after)
+  if (ended?.outcome === 'Superseded') {
     found.push(normal('Superseded', 'Apply', `${shortTag(ended.tag)} was superseded before it was ready`))
   }
   if (rollout !== undefined && rollout.startedAt !== before.rollout?.startedAt) {

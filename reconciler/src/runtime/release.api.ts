@@ -1,5 +1,6 @@
 import t from 'tap'
-import { conditionOf, TestLoop } from './test-loop.ts'
+import type { DeliverySpec } from '../api/delivery.ts'
+import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
 
 t.setTimeout(240_000)
 
@@ -9,9 +10,9 @@ await loop.start()
 t.test('a push is rolled out with its image pinned by digest, and becomes current when it is ready', async (t) => {
   const web = await loop.deliver('first-release')
   await web.untilReason('WaitingForFirstTag')
-  const { digest } = loop.registry.push()
+  const { digest } = web.registry.push()
 
-  loop.poll()
+  web.poll()
   const delivery = await web.release('r1')
 
   t.match(delivery.status, {
@@ -27,6 +28,157 @@ t.test('a push is rolled out with its image pinned by digest, and becomes curren
       labels: { 'windlass.dev/delivery': 'web' },
       annotations: { 'windlass.dev/owner': `${web.namespace}/web/${delivery.metadata.uid}` },
     },
-    spec: { template: { spec: { containers: [{ image: `contoso.azurecr.io/web:r1@${digest}` }] } } },
+    spec: { template: { spec: { containers: [{ image: `contoso.azurecr.io/${web.namespace}:r1@${digest}` }] } } },
   })
 })
+
+t.test('a newer push takes the place of what runs, and what ran is remembered', async (t) => {
+  const web = await running('second-release')
+  web.registry.push()
+
+  web.poll()
+  const delivery = await web.release('r2')
+
+  t.match(delivery.status, { current: { tag: 'r2' }, previous: { tag: 'r1' }, summary: { running: 'r2' } })
+  t.same(
+    delivery.status?.history?.map(({ tag, outcome }) => `${tag} ${outcome}`),
+    ['r2 Ready', 'r1 Ready'],
+  )
+  await web.untilEvent('Normal Ready')
+})
+
+t.test('what is about to be written stands in status before it is written', async (t) => {
+  const web = await loop.deliver('write-ahead')
+  web.registry.push()
+
+  const writes = await loop.writesDuring(async () => {
+    web.poll()
+    await web.untilAwaited('r1')
+  })
+
+  const ours = writes.filter(({ objectRef }) => objectRef?.namespace === web.namespace)
+  const order = ours.map(({ objectRef }) => [objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/'))
+  t.ok(order.indexOf('deliveries/status') < order.indexOf('deployments'), order.join(' '))
+  const { status } = await web.delivery()
+  t.match(status?.rollout, { leaseEpoch: 1, attempt: 1, deadline: /T/ })
+})
+
+t.test("all that is a tenant's is read and written as its account", async (t) => {
+  const web = await loop.deliver('impersonation')
+  web.registry.push()
+  web.poll()
+
+  const requests = await loop.answered(web, 'deployments', ['get', 'patch', 'patch'])
+
+  const account = `system:serviceaccount:${web.namespace}:deployer`
+  t.same(
+    requests.map(({ verb, impersonatedUser }) => `${verb} as ${impersonatedUser?.username}`),
+    ['get', 'patch', 'patch'].map((verb) => `${verb} as ${account}`),
+  )
+})
+
+t.test('at rest nothing is asked of the API server, however often the registry is', async (t) => {
+  const web = await running('steady')
+  await web.untilEvent('Normal Ready')
+  web.registry.asked.length = 0
+
+  const requests = await loop.requestsDuring(async () => {
+    for (let n = 1; n <= 5; n += 1) {
+      web.poll()
+      await loop.until(() => web.registry.asked.length === n, 'the poll to be over')
+    }
+  })
+
+  t.same(
+    requests.map(({ verb, requestURI }) => `${verb} ${requestURI}`),
+    [],
+  )
+})
+
+t.test('a release that is not ready in time stops, and waits for a newer one', async (t) => {
+  const web = await running('timeout', { rollout: { timeout: '1s' } })
+  web.registry.push()
+  web.poll()
+
+  const failed = await web.untilReason('RolloutTimeout')
+
+  t.match(failed.status, {
+    current: { tag: 'r1' },
+    rollout: { phase: 'Failed', revision: { tag: 'r2' }, reason: 'RolloutTimeout' },
+    summary: { running: 'r1', pending: 'r2', state: 'RolloutTimeout' },
+  })
+  t.equal(conditionOf(failed, 'Stalled')?.status, 'True')
+  await web.untilEvent('Warning RolloutTimeout')
+
+  web.registry.push()
+  web.poll()
+  t.equal(conditionOf(await web.release('r3'), 'Stalled')?.status, 'False')
+})
+
+t.test('a newer push supersedes a rollout under way', async (t) => {
+  const web = await loop.deliver('superseded')
+  web.registry.push()
+  web.poll()
+  await web.untilAwaited('r1')
+
+  web.registry.push()
+  web.poll()
+  const delivery = await web.release('r2')
+
+  t.same(
+    delivery.status?.history?.map(({ tag, outcome }) => `${tag} ${outcome}`),
+    ['r2 Ready', 'r1 Superseded'],
+  )
+  await web.untilEvent('Normal Superseded')
+})
+
+t.test('a late build of an older commit does not win', async (t) => {
+  const web = await running('late-build')
+  web.registry.push({ sequence: 0 })
+  web.poll()
+  await web.until('its poll to be over', () => web.registry.asked.includes('scan'))
+
+  web.registry.push({ sequence: 3 })
+  web.poll()
+
+  t.match((await web.release('r3')).status, { previous: { tag: 'r1' } })
+})
+
+t.test('an object that goes missing in mid-rollout is written again', async (t) => {
+  const web = await loop.deliver('missing')
+  web.registry.push()
+  web.poll()
+  await web.untilAwaited('r1')
+  const uid = (await web.object('apps/v1/deployments/web'))?.metadata.uid
+
+  await web.remove('apps/v1/deployments/web')
+  await web.untilObject('apps/v1/deployments/web', (object) => object !== undefined && object.metadata.uid !== uid)
+
+  t.match((await web.release('r1')).status, { current: { tag: 'r1' } })
+})
+
+t.test('a release is measured from its push, and its metrics go with the Delivery', async (t) => {
+  const web = await running('metrics')
+
+  const labels = `namespace="${web.namespace}",name="web"`
+  await loop.until(
+    async () => (await loop.metrics()).includes(`windlass_delivery_ready{${labels}} 1`),
+    'it to be ready',
+  )
+  const metrics = await loop.metrics()
+  t.match(metrics, `windlass_push_to_ready_seconds_count{${labels}} 1`)
+  t.match(metrics, `windlass_rollouts_total{${labels},outcome="ready"} 1`)
+
+  await web.removeDelivery()
+  await loop.until(async () => !(await loop.metrics()).includes(labels), 'its metrics to go')
+  t.ok(await web.object('apps/v1/deployments/web'), 'what it delivered stays')
+})
+
+/** A Delivery in which its first push runs. */
+async function running(purpose: string, spec: Partial<DeliverySpec> = {}): Promise<Tenancy> {
+  const web = await loop.deliver(purpose, spec)
+  web.registry.push()
+  web.poll()
+  await web.release('r1')
+  return web
+}

@@ -4,17 +4,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { startApiServer } from '../../../bootstrap/local/api-server.ts'
-import { endOfAuditLog, isWrite, readAuditLogFrom, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
+import {
+  endOfAuditLog,
+  isWrite,
+  readAuditLog,
+  readAuditLogFrom,
+  type AuditEvent,
+} from '../../../bootstrap/local/audit-log.ts'
 import { waitFor } from '../../../bootstrap/local/wait.ts'
 import { apiVersion, kind, plural, type Delivery, type DeliverySpec } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { installCrd } from '../api/test-crd.ts'
-import { repository } from '../core/test-builders.ts'
 import { createObjectStore } from '../kube/apply.ts'
 import { createEventWriter } from '../kube/events.ts'
 import { createStatusWriter } from '../kube/status.ts'
 import { testCluster, type Rule, type TestCluster } from '../kube/test-cluster.ts'
 import { createWatchSource } from '../kube/watch.ts'
+import type { TagSource } from '../registry/tag-source.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { systemClock } from './clock.ts'
@@ -23,6 +29,7 @@ import { TestRegistry } from './test-registry.ts'
 import { World } from './world.ts'
 
 const ownNamespace = 'windlass-system'
+const host = 'contoso.azurecr.io'
 const patienceMs = 15_000
 
 /**
@@ -31,7 +38,7 @@ const patienceMs = 15_000
  */
 export class TestLoop {
   readonly cluster: TestCluster
-  readonly registry = new TestRegistry()
+  readonly #repositories = new Map<string, TestRegistry>()
   readonly #t: Test
   readonly #auditLog: string
   #schedules = new Map<string, () => void>()
@@ -85,7 +92,7 @@ export class TestLoop {
       lead(
         {
           world,
-          tags: this.registry,
+          tags: this.#tags(),
           objects: createObjectStore(client),
           statuses: createStatusWriter(client),
           events,
@@ -121,29 +128,52 @@ export class TestLoop {
     this.#process = undefined
   }
 
-  /** Polls every Delivery, as its schedule would. */
-  poll(): void {
-    for (const tick of this.#schedules.values()) tick()
-  }
-
   /** A namespace with an account that may do what a tenant needs, and one Delivery in it. */
   async deliver(purpose: string, spec: Partial<DeliverySpec> = {}, rules?: readonly Rule[]): Promise<Tenancy> {
     const namespace = await this.cluster.namespace(purpose)
     await this.cluster.tenant(namespace, 'deployer', rules)
-    const tenancy = new Tenancy(this.cluster, namespace)
+    const registry = new TestRegistry(namespace)
+    this.#repositories.set(`${host}/${namespace}`, registry)
+    const schedule = `at the will of ${namespace}`
+    const tenancy = new Tenancy(this.cluster, namespace, registry, () => this.#schedules.get(schedule)?.())
     await this.cluster.create(tenancy.deliveries, {
       apiVersion,
       kind,
       metadata: { name: 'web' },
       spec: {
-        image: { repository, tags: '^r[0-9]+$' },
+        image: { repository: `${host}/${namespace}`, tags: '^r[0-9]+$' },
         manifests: { attached: {} },
         serviceAccountName: 'deployer',
-        poll: { schedule: `0 0 1 1 * ${namespace}`.slice(0, 64) },
+        poll: { schedule },
         ...spec,
       },
     })
     return tenancy
+  }
+
+  /** Each Delivery has a repository of its own. */
+  #tags(): TagSource {
+    const of = (name: string) => {
+      const found = this.#repositories.get(name)
+      if (found === undefined) throw new Error(`no test has a repository ${name}`)
+      return found
+    }
+    return {
+      scan: async (request, signal) => of(request.repository).scan(request, signal),
+      tag: async (name, tag, signal) => of(name).tag(name, tag, signal),
+      image: async (name, digest, signal) => of(name).image(name, digest, signal),
+      bundles: async (name, digest, signal) => of(name).bundles(name, digest, signal),
+      bundle: async (name, reference, signal) => of(name).bundle(name, reference, signal),
+    }
+  }
+
+  async until(isSo: () => boolean | Promise<boolean>, describe: string): Promise<void> {
+    const options = { timeoutMs: patienceMs, everyMs: 10 }
+    await waitFor(
+      async () => (await isSo()) || undefined,
+      () => describe,
+      options,
+    )
   }
 
   async metrics(): Promise<string> {
@@ -163,6 +193,20 @@ export class TestLoop {
     return events.filter((event) => isWrite(event) && event.objectRef?.resource !== 'events')
   }
 
+  /** Waits until so much was asked of a resource of the tenant, and answers it; impersonation shows in answers only. */
+  async answered({ namespace }: Tenancy, resource: string, verbs: readonly string[]): Promise<readonly AuditEvent[]> {
+    const isWanted = ({ stage, objectRef }: AuditEvent) =>
+      stage === 'ResponseComplete' && objectRef?.namespace === namespace && objectRef.resource === resource
+    return waitFor(
+      async () => {
+        const found = await readAuditLog(this.#auditLog, isWanted)
+        return found.length >= verbs.length ? found : undefined
+      },
+      () => `${verbs.join(', ')} of ${resource}`,
+      { timeoutMs: patienceMs, everyMs: 50 },
+    )
+  }
+
   /** Every request, by what it asked. */
   async requestsDuring(work: () => Promise<void>): Promise<readonly AuditEvent[]> {
     const from = await endOfAuditLog(this.#auditLog)
@@ -176,11 +220,17 @@ export class TestLoop {
 export class Tenancy {
   readonly namespace: string
   readonly deliveries: string
+  /** Its own repository. */
+  readonly registry: TestRegistry
+  /** Polls, as its schedule would. */
+  readonly poll: () => void
   readonly #cluster: TestCluster
 
-  constructor(cluster: TestCluster, namespace: string) {
+  constructor(cluster: TestCluster, namespace: string, registry: TestRegistry, poll: () => void) {
     this.#cluster = cluster
     this.namespace = namespace
+    this.registry = registry
+    this.poll = poll
     this.deliveries = `/apis/${apiVersion}/namespaces/${namespace}/${plural}`
   }
 
@@ -275,14 +325,27 @@ export class Tenancy {
     })
   }
 
-  /** Waits for the release to be awaited, and plays the controllers until it is ready. */
-  async release(tag: string): Promise<Delivery> {
-    await this.until(`${tag} to be awaited`, ({ status }) => isAwaited(status?.rollout, tag))
+  async untilAwaited(tag: string): Promise<Delivery> {
+    return this.until(`${tag} to be awaited`, ({ status }) => isAwaited(status?.rollout, tag))
+  }
+
+  /** Waits for the newest release to be awaited, and plays the controllers until it runs. */
+  async release(tag = this.registry.latest): Promise<Delivery> {
+    await this.untilAwaited(tag)
     await this.rollOut()
     return this.until(`${tag} to run`, ({ status }) => status?.current?.tag === tag && status.rollout === undefined)
   }
 
-  async events(): Promise<readonly string[]> {
+  /** Waits for an Event of that type and reason. */
+  async untilEvent(event: string): Promise<void> {
+    await waitFor(
+      async () => (await this.#events()).includes(event) || undefined,
+      async () => `no ${event} among ${(await this.#events()).join(', ')}`,
+      { timeoutMs: patienceMs, everyMs: 20 },
+    )
+  }
+
+  async #events(): Promise<readonly string[]> {
     const path = `/apis/events.k8s.io/v1/namespaces/${this.namespace}/events`
     const { items } = await this.#request<{ items: { type: string; reason: string }[] }>('GET', path)
     return items.map(({ type, reason }) => `${type} ${reason}`)

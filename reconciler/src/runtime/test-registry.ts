@@ -3,7 +3,15 @@ import { scanFirstPage, type Tag, type TagScan } from '../core/tag-scan.ts'
 import { digestOf, startMs } from '../core/test-builders.ts'
 import type { BundleContent, BundleReference, ImageFacts, ScanRequest, TagSource } from '../registry/tag-source.ts'
 
-/** A registry in memory, behind our own port: what the loop sees of one, and what it asked. */
+export interface Push {
+  readonly tag?: string
+  /** The number of the push where it is not named. */
+  readonly sequence?: number | undefined
+  readonly documents?: readonly unknown[]
+  readonly hasBundle?: boolean
+}
+
+/** One repository of a registry in memory, behind our own port: what the loop sees of one, and what it asked. */
 export class TestRegistry implements TagSource {
   readonly asked: string[] = []
   /** Thrown by every call while it is set. */
@@ -13,12 +21,25 @@ export class TestRegistry implements TagSource {
   readonly #tags = new Map<string, Tag>()
   readonly #facts = new Map<string, Omit<ImageFacts, 'digest' | 'mediaType'>>()
   readonly #bundles = new Map<string, BundleReference & BundleContent>()
+  readonly #path: string
   #pushes = 0
 
+  /** `path` is that of the repository, without its host. */
+  constructor(path = 'web') {
+    this.#path = path
+  }
+
+  /** The tag that was pushed last, and the one before it. */
+  get latest(): string {
+    return `r${this.#pushes}`
+  }
+
+  get before(): string {
+    return `r${this.#pushes - 1}`
+  }
+
   /** The n-th push is tag `rN`, a minute after the one before, with its bundle unless told otherwise. */
-  push(
-    options: { tag?: string; sequence?: number | undefined; documents?: readonly unknown[]; hasBundle?: boolean } = {},
-  ): Tag {
+  push(options: Push = {}): Tag {
     this.#pushes += 1
     const n = this.#pushes
     const atMs = startMs + n * 60_000
@@ -30,7 +51,7 @@ export class TestRegistry implements TagSource {
     return tag
   }
 
-  attach(tag: Tag, documents: readonly unknown[] = defaultDocuments): void {
+  attach(tag: Tag, documents: readonly unknown[] = [workload(this.#path)]): void {
     const digest = digestOf(1000 + this.#bundles.size)
     this.#bundles.set(digest, { digest, subject: tag.digest, revision: tag.name, documents })
   }
@@ -94,18 +115,23 @@ export class TestRegistry implements TagSource {
   }
 }
 
-const defaultDocuments: readonly unknown[] = [
-  {
+/** A Deployment that runs an image of the repository. */
+export function workload(path: string, name = 'web'): object {
+  return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: { name: 'web' },
+    metadata: { name },
     spec: {
       replicas: 1,
-      selector: { matchLabels: { app: 'web' } },
+      selector: { matchLabels: { app: name } },
       template: {
-        metadata: { labels: { app: 'web' } },
-        spec: { containers: [{ name: 'web', image: 'web', resources: {} }] },
+        metadata: { labels: { app: name } },
+        spec: { containers: [{ name, image: path }] },
       },
     },
-  },
-]
+  }
+}
+
+export function settings(values: Readonly<Record<string, string>>, name = 'settings'): object {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: values }
+}

@@ -1,12 +1,14 @@
-import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
+import type { Delivery, DeliveryStatus, HistoryEntry } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
-import { announce } from '../core/announcements.ts'
+import { parseTime } from '../api/time.ts'
+import { announce, endedRollout } from '../core/announcements.ts'
 import type { Desired } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
 import { readPause } from '../core/pause.ts'
 import { describeStatus, type StatusUpdate } from '../core/status.ts'
 import type { EventSink, StatusWriter, Tenant } from '../kube/ports.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import type { Clock } from './clock.ts'
 import { keyOf } from './delivery-cache.ts'
 import type { Memory } from './memory.ts'
@@ -24,11 +26,14 @@ export interface TurnOptions {
   readonly statuses: StatusWriter
   readonly events: EventSink
   readonly clock: Clock
+  readonly metrics: Pick<Metrics, 'rolloutEnded' | 'pushToReady'>
 }
 
 export interface StatusWrite extends Pick<StatusUpdate, 'standing' | 'pending'> {
   readonly drift?: StatusUpdate['drift']
 }
+
+const outcomes = { Ready: 'ready', Failed: 'failed', Superseded: 'superseded' } as const
 
 /** One reconcile of one Delivery: what it works on, and the only way by which it writes status. */
 export class Turn {
@@ -85,6 +90,17 @@ export class Turn {
     for (const announcement of announce(before.status ?? {}, status)) {
       events.emit({ regarding: toObject(written), ...announcement })
     }
+    this.#measure(endedRollout(before.status ?? {}, status))
+  }
+
+  #measure(ended: HistoryEntry | undefined): void {
+    if (ended === undefined) return
+    const { metrics } = this.#options
+    metrics.rolloutEnded(this.desired, outcomes[ended.outcome])
+    const pushedAtMs = parseTime(ended.pushedAt ?? '')
+    // What an operator pins may have been pushed long ago.
+    if (ended.outcome !== 'Ready' || pushedAtMs === undefined || this.desired.pin !== undefined) return
+    metrics.pushToReady(this.desired, Math.max(0, this.nowMs() - pushedAtMs))
   }
 
   warn(reason: string, note: string): void {
