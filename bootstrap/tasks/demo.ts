@@ -1,5 +1,4 @@
 // `npm run demo`: the main job as a story on a cluster of its own.
-import { once } from 'node:events'
 import { Command } from 'commander'
 import type { DemoContext } from '../demo/context.ts'
 import { makeReport, type StepResult, writeReport } from '../demo/report.ts'
@@ -34,7 +33,7 @@ const isTold = results.length === story.length && results.every(({ ok }) => ok)
 
 if (isTold && !options.once) {
   console.log(whatToLookAt(context))
-  if (!interruption.signal.aborted) await once(interruption.signal, 'abort')
+  await untilAborted(interruption.signal)
 }
 
 // Taking down is not interrupted by the Ctrl-C that asked for it.
@@ -54,3 +53,19 @@ console.log(
     : 'The story did not come to its end.',
 )
 process.exitCode = report.ok ? 0 : 1
+
+/** Waiting for a signal alone does not keep a process up; a timer does. */
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const stayUp = setInterval(() => undefined, 60_000)
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearInterval(stayUp)
+        resolve()
+      },
+      { once: true },
+    )
+  })
+}
