@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Agent } from 'undici'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { AppError } from './core/errors.ts'
+import { explainMissingAccounts } from './kube/account-check.ts'
 import { createObjectStore } from './kube/apply.ts'
 import { createKubeClient, type KubeClient } from './kube/client.ts'
 import { createElection } from './kube/election.ts'
@@ -134,7 +135,7 @@ async function run(config: Config, log: Log, stopping: AbortController): Promise
   const ports = {
     world,
     tags,
-    objects: createObjectStore(guarded),
+    objects: explainMissingAccounts(createObjectStore(guarded), client),
     statuses: createStatusWriter(guarded),
     events,
     schedules: cronSchedules(log),
