@@ -18,6 +18,10 @@ export interface LeaderTerm {
   readonly signal: AbortSignal
 }
 
+// A release takes five rounds from start to rest; what takes many more goes round in a circle.
+const mostRounds = 20
+const restlessMs = 1_000
+
 /**
  * The loop: keys come from watches and polls, and each is reconciled until the term ends. All that a term learnt goes
  * with it, for another process may have written before the next.
@@ -40,7 +44,7 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
     const { result, next } = await contain(key, memory, () => reconcile(delivery, memory, options, term))
     metrics.reconciled(result, clock.monotonicMs() - startedMs)
     describe(world.deliveries.get(key))
-    if (!signal.aborted) comeBack(key, next)
+    if (!signal.aborted) comeBack(key, memory, next)
   }
 
   /** Whatever escapes is a bug: logged, counted, and tried again later and later. */
@@ -56,9 +60,17 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
     }
   }
 
-  function comeBack(key: string, next: Next): void {
-    if (next.kind === 'atOnce') queue.add(key)
+  function comeBack(key: string, memory: Memory, next: Next): void {
+    memory.rounds = next.kind === 'atOnce' ? memory.rounds + 1 : 0
     if (next.kind === 'after') queue.addAfter(key, next.ms)
+    if (next.kind !== 'atOnce') return
+    if (memory.rounds <= mostRounds) {
+      queue.add(key)
+      return
+    }
+    metrics.bug()
+    log.error({ delivery: key, rounds: memory.rounds }, 'reconcile does not come to rest')
+    queue.addAfter(key, restlessMs)
   }
 
   function memoryOf(key: string, { metadata: { uid } }: Delivery): Memory {

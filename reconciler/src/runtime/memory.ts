@@ -15,14 +15,18 @@ export interface Memory {
   refusals: number
   /** Health by object, with the version in which it was read. */
   readonly healths: Map<string, { readonly version: string; readonly health: Health }>
+  /** The last request to reconcile that was heeded; status has it only once there is something to say. */
+  heededRequest?: string
   /** The objects of the release that is being rolled out. */
   rendered?: { readonly revision: Revision; readonly objects: readonly KubeObject[] }
   /** Notices that were given already. */
   told: ReadonlySet<string>
   /** Reconciles in a row that failed. */
   failures: number
+  /** Reconciles in a row after which the key was wanted back at once. */
+  rounds: number
 }
 
 export function newMemory(uid: string): Memory {
-  return { uid, healths: new Map(), told: new Set(), refusals: 0, failures: 0 }
+  return { uid, healths: new Map(), told: new Set(), refusals: 0, failures: 0, rounds: 0 }
 }

@@ -1,7 +1,7 @@
 import type { Delivery } from '../api/delivery.ts'
 import { parseTime } from '../api/time.ts'
 import { decide } from '../core/decide.ts'
-import { readDesired, type Desired } from '../core/desired.ts'
+import { readDesired } from '../core/desired.ts'
 import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
 import { nextPauseChange, readPause } from '../core/pause.ts'
 import type { Plan } from '../core/plan.ts'
@@ -110,15 +110,17 @@ function follow(turn: Turn, { world }: ReconcilerPorts, { poller }: Term): void 
       seenAtMs !== undefined && { candidate: { digest: status.candidate.digest, seenAtMs } }),
   })
   world.follow(status.inventory ?? [])
-  if (isNewRequest(desired, turn)) {
+  const { reconcileRequest } = desired
+  if (reconcileRequest !== undefined && isNewRequest(reconcileRequest, turn)) {
+    memory.heededRequest = reconcileRequest
     delete memory.refusal
     world.objects.distrust(key)
     poller.rescan(key)
   }
 }
 
-function isNewRequest({ reconcileRequest }: Desired, { status }: Turn): boolean {
-  return reconcileRequest !== undefined && reconcileRequest !== status.lastHandledReconcileRequest
+function isNewRequest(request: string, { status, memory }: Turn): boolean {
+  return request !== status.lastHandledReconcileRequest && request !== memory.heededRequest
 }
 
 /** Notices are given once, and again only after they were not true for a while. */

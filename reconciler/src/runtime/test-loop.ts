@@ -65,8 +65,8 @@ export class TestLoop {
     return loop
   }
 
-  /** Begins as a new process would, with nothing in memory. */
-  async start(): Promise<void> {
+  /** Begins as a new process would, with nothing in memory, as the leader of that epoch. */
+  async start(epoch = 1): Promise<void> {
     const lines: string[] = []
     const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
     const metrics = createMetrics()
@@ -112,7 +112,7 @@ export class TestLoop {
           concurrency: 4,
           pollJitterMs: 0,
         },
-        { epoch: 1, signal },
+        { epoch, signal },
       ),
     ])
     running.catch((error: unknown) => this.#t.fail('the loop ended by an error', { error }))
@@ -178,6 +178,20 @@ export class TestLoop {
 
   async metrics(): Promise<string> {
     return (await this.#process?.metrics.expose())?.body ?? ''
+  }
+
+  /** As another tool that uses server-side apply. */
+  async applyAs(manager: string, { namespace }: Tenancy, object: object): Promise<void> {
+    const { kind, metadata } = object as KubeObject
+    await this.cluster.admin.request({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${namespace}/${kind.toLowerCase()}s/${metadata.name}`,
+      query: { fieldManager: manager, force: true },
+      contentType: 'application/apply-patch+yaml',
+      body: object,
+      what: `apply as ${manager}`,
+      signal: this.cluster.signal,
+    })
   }
 
   /** Log lines of the process, newest last. */
@@ -277,8 +291,8 @@ export class Tenancy {
   }
 
   /** As `kubectl edit` and the like: by an update manager of another name. */
-  async edit(path: string, patch: object): Promise<void> {
-    await this.#request('PATCH', this.#pathOf(path), patch, 'application/merge-patch+json')
+  async edit(path: string, patch: object, type: 'merge' | 'strategic-merge' = 'merge'): Promise<void> {
+    await this.#request('PATCH', this.#pathOf(path), patch, `application/${type}-patch+json`)
   }
 
   async annotate(annotations: Readonly<Record<string, string | null>>, path = `${this.deliveries}/web`): Promise<void> {

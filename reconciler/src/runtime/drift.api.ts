@@ -1,0 +1,200 @@
+import t from 'tap'
+import { operatorAnnotations as hand } from '../api/annotations.ts'
+import type { DeliverySpec } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
+import { TestLoop, type Tenancy } from './test-loop.ts'
+import { settings, workload } from './test-registry.ts'
+
+t.setTimeout(240_000)
+
+const loop = await TestLoop.open(t)
+await loop.start()
+
+const deployment = 'apps/v1/deployments/web'
+const configMap = 'v1/configmaps/settings'
+
+const edits: Record<string, (web: Tenancy) => Promise<void>> = {
+  'a scale': (web) => web.edit(deployment, { spec: { replicas: 5 } }),
+  'another image': (web) => {
+    const podSpec = { containers: [{ name: 'web', image: 'nginx' }] }
+    return web.edit(deployment, { spec: { template: { spec: podSpec } } }, 'strategic-merge')
+  },
+  'a value of a ConfigMap': (web) => web.edit(configMap, { data: { a: '2' } }),
+  'a value that is taken out': (web) => web.edit(configMap, { data: { a: null } }),
+  'our label': (web) => web.edit(configMap, { metadata: { labels: { 'windlass.dev/delivery': 'other' } } }),
+  'our mark': (web) => web.edit(configMap, { metadata: { annotations: { 'windlass.dev/owner': null } } }),
+  'a deletion': (web) => web.remove(configMap),
+}
+for (const [what, edit] of Object.entries(edits)) {
+  t.test(`${what} is taken back, and told`, async (t) => {
+    const web = await running('drift')
+    const before = [fieldsOf(await web.object(deployment)), fieldsOf(await web.object(configMap))]
+
+    await edit(web)
+    await web.untilEvent('Normal DriftCorrected')
+
+    t.same([fieldsOf(await web.object(deployment)), fieldsOf(await web.object(configMap))], before)
+    await web.until('nothing to be drifted', ({ status }) => status?.drifted === undefined)
+    t.match((await web.delivery()).status, { current: { tag: 'r1' }, summary: { state: 'Ready' } })
+  })
+}
+
+t.test('what others may change is no drift', async (t) => {
+  const web = await running('no-drift')
+
+  const requests = await loop.requestsDuring(async () => {
+    await web.edit(deployment, { metadata: { annotations: { note: 'theirs' } } })
+    await web.edit(configMap, { data: { theirs: '1' } })
+    await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
+    await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+  })
+
+  const applied = requests.filter(({ requestURI }) => requestURI.includes('fieldManager=windlass&'))
+  t.same(
+    applied.filter(({ objectRef }) => objectRef?.namespace === web.namespace).map(({ requestURI }) => requestURI),
+    [],
+  )
+  t.match(await web.object(configMap), { data: { a: '1', theirs: '1' } })
+})
+
+t.test('a change of status is not even read', async (t) => {
+  const web = await running('status')
+  await web.untilEvent('Normal Ready')
+
+  const requests = await loop.requestsDuring(async () => {
+    await web.edit(`${deployment}/status`, { status: { availableReplicas: 0, readyReplicas: 0 } })
+    await web.edit(`${deployment}/status`, { status: { availableReplicas: 1, readyReplicas: 1 } })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  })
+
+  t.same(
+    requests.filter(({ verb }) => verb === 'get').map(({ requestURI }) => requestURI),
+    [],
+  )
+})
+
+t.test('where drift is only reported, it stays, is shown, and goes with the next release', async (t) => {
+  const web = await running('reported', { drift: 'Report' })
+  await web.edit(configMap, { data: { a: '2' } })
+
+  const reported = await web.untilReason('DriftDetected')
+  t.match(reported.status, { drifted: [{ kind: 'ConfigMap', name: 'settings' }], current: { tag: 'r1' } })
+  t.match(await web.object(configMap), { data: { a: '2' } })
+
+  web.registry.push({ documents: documentsOf(web, '3') })
+  web.poll()
+  t.notOk((await web.release('r2')).status?.drifted)
+  t.match(await web.object(configMap), { data: { a: '3' } })
+})
+
+t.test('drift that came while nobody was there is found at the start', async (t) => {
+  const web = await running('away')
+  await loop.stop()
+  await web.edit(configMap, { data: { a: '2' } })
+
+  await loop.start()
+
+  await web.untilObject(configMap, (object) => fieldsOf(object)?.data?.a === '1')
+  await web.untilEvent('Normal DriftCorrected')
+  t.match((await web.delivery()).status, { current: { tag: 'r1' } })
+})
+
+t.test('what a release no longer holds is deleted once it is ready, not before', async (t) => {
+  const web = await running('pruned')
+  web.registry.push({ documents: [workload(web.namespace)] })
+  web.poll()
+  await web.untilAwaited('r2')
+  t.ok(await web.object(configMap), 'the older pods may still read it')
+
+  const { status } = await web.release('r2')
+
+  t.notOk(await web.object(configMap))
+  t.same(
+    status?.inventory?.map(({ name }) => name),
+    ['web'],
+  )
+})
+
+t.test('without prune it is left behind', async (t) => {
+  const web = await running('left', { prune: false })
+  web.registry.push({ documents: [workload(web.namespace)] })
+  web.poll()
+
+  const { status } = await web.release('r2')
+
+  t.ok(await web.object(configMap))
+  t.equal(status?.inventory?.length, 1)
+})
+
+t.test('an object that says so is never deleted', async (t) => {
+  const web = await running('kept')
+  await web.edit(configMap, { metadata: { annotations: { [hand.prune]: 'disabled' } } })
+  web.registry.push({ documents: [workload(web.namespace)] })
+  web.poll()
+
+  await web.release('r2')
+
+  t.ok(await web.object(configMap))
+})
+
+t.test('an object that another hand made anew is not deleted', async (t) => {
+  const web = await running('anew')
+  web.registry.push({ documents: [workload(web.namespace)] })
+  web.poll()
+  await web.untilAwaited('r2')
+  await web.remove(configMap)
+  await web.create('v1/configmaps', { metadata: { name: 'settings' }, data: { theirs: '1' } })
+
+  await web.release('r2')
+
+  t.match(await web.object(configMap), { data: { theirs: '1' } })
+})
+
+t.test('data is never deleted', async (t) => {
+  const web = await loop.deliver('claim')
+  const claim = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  }
+  web.registry.push({ documents: [workload(web.namespace), claim] })
+  web.poll()
+  await web.untilAwaited('r1')
+  await web.edit('v1/persistentvolumeclaims/data/status', { status: { phase: 'Bound' } })
+  await web.release('r1')
+  web.registry.push({ documents: [workload(web.namespace)] })
+  web.poll()
+
+  const { status } = await web.release('r2')
+
+  t.ok(await web.object('v1/persistentvolumeclaims/data'))
+  t.equal(status?.inventory?.length, 1)
+})
+
+/** A Delivery in which its first push runs: a Deployment and a ConfigMap. */
+async function running(purpose: string, spec: Partial<DeliverySpec> = {}): Promise<Tenancy> {
+  const web = await loop.deliver(purpose, spec)
+  web.registry.push({ documents: documentsOf(web, '1') })
+  web.poll()
+  await web.release('r1')
+  return web
+}
+
+function documentsOf({ namespace }: Tenancy, a: string): readonly object[] {
+  return [workload(namespace), settings({ a })]
+}
+
+interface Fields {
+  readonly spec?: unknown
+  readonly data?: { readonly a?: string }
+  readonly labels?: object
+  readonly annotations?: object
+}
+
+/** What a release sets of an object. */
+function fieldsOf(object: KubeObject | undefined): Fields | undefined {
+  if (object === undefined) return undefined
+  const { labels = {}, annotations = {} } = object.metadata
+  return { spec: object['spec'], data: object['data'] ?? {}, labels, annotations }
+}
