@@ -1,6 +1,6 @@
 // `npm test`: every tier, or the one that is named. What a tier needs beyond npm's packages is brought up once, before
 // its first test, and taken down after its last.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -79,6 +79,7 @@ async function runTier(tier: Tier): Promise<TestCounts> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-tap-'))
   try {
     const output = join(folder, 'results.tap')
+    const stopTelling = process.stdout.isTTY ? () => undefined : tellFinishedFiles(output)
     const exitCode = await run(
       'tap',
       [
@@ -86,12 +87,12 @@ async function runTier(tier: Tier): Promise<TestCounts> {
         '--disable-coverage',
         `--jobs=${tier.jobs}`,
         `--timeout=${tier.timeoutS}`,
-        `--reporter=${process.stdout.isTTY ? 'base' : 'terse'}`,
+        `--reporter=${process.stdout.isTTY ? 'base' : 'min'}`,
         `--output-file=${output}`,
         ...testFiles,
       ],
       { env: prepared?.env ?? {}, signal: interruption.signal },
-    )
+    ).finally(stopTelling)
     const counts = existsSync(output) ? readTap(await readFile(output, 'utf8')) : none
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
@@ -100,6 +101,22 @@ async function runTier(tier: Tier): Promise<TestCounts> {
   } finally {
     await rm(folder, { recursive: true, force: true })
     await prepared?.release()
+  }
+}
+
+/** Where no terminal shows tap's own progress, a line for each file that has ended. */
+function tellFinishedFiles(output: string): () => void {
+  let told = 0
+  const tell = (): void => {
+    if (!existsSync(output)) return
+    const finished = [...readFileSync(output, 'utf8').matchAll(/^(?:not )?ok \d+ - (?!#).*$/gm)].map(([line]) => line)
+    for (const line of finished.slice(told)) console.log(`  ${line}`)
+    told = finished.length
+  }
+  const timer = setInterval(tell, 2_000)
+  return () => {
+    clearInterval(timer)
+    tell()
   }
 }
 
