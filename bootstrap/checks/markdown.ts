@@ -14,6 +14,20 @@ export function readPages(root: string): readonly Page[] {
   return paths.sort().map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 
+/** Throws where there is none. */
+export function pageAt(pages: readonly Page[], path: string): Page {
+  const found = pages.find((page) => page.path === path)
+  if (found === undefined) throw new Error(`${path} is not there`)
+  return found
+}
+
+/** Throws where the page has no such section. */
+export function sectionOn({ path, text }: Page, heading: string): string {
+  const found = sectionOf(text, heading)
+  if (found === undefined) throw new Error(`${path} has no heading "${heading}"`)
+  return found
+}
+
 /** What stands below a heading, up to the next of its level or above; undefined where there is no such heading. */
 export function sectionOf(markdown: string, heading: string): string | undefined {
   const lines = markdown.split('\n')
@@ -49,6 +63,15 @@ export function tableRows(markdown: string): ReadonlyArray<readonly string[]> {
     if (!line.trimStart().startsWith('|') || isRule || isHead) return []
     return [cellsOf(line)]
   })
+}
+
+/** What the first cell of each row names. */
+export function firstCells(markdown: string): readonly string[] {
+  return tableRows(markdown).map(([cell = '']) => unquoted(cell))
+}
+
+export function unquoted(cell: string): string {
+  return cell.replaceAll('`', '')
 }
 
 /** What stands between backticks. */
