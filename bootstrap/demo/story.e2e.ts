@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { checkout } from '../local/checkout.ts'
 import { platform as names } from '../local/backend.ts'
@@ -72,6 +73,7 @@ t.test('a reconciler that lacks a replica turns reconciler-ready false', async (
 
   // While nobody reconciles, what is broken below stays broken.
   await scale(reconcilerNamespace, 'windlass', 0)
+  await kubectl('--namespace', reconcilerNamespace, 'wait', 'pods', '--all', '--for=delete', '--timeout=60s')
 
   await t.test('an Ingress that is gone turns served-by-ingress and second-release false', async (t) => {
     await kubectl('--namespace', predictorNamespace, 'delete', 'ingress', '--all')
@@ -140,6 +142,7 @@ async function fails(t: Test, step: Step<DemoContext>, withinMs = 15_000): Promi
       t.notOk(ok, `${step.name} turns false: ${detail}`)
       return
     }
+    await sleep(200, undefined, { signal })
   }
 }
 
