@@ -11,19 +11,24 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const nodeBin = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin')
 
-/** Task → its program, and whether it builds Go tools. */
+/** Task → its program, whether it builds Go tools, and whether it does without the packages of infra/. */
 const tasks = {
-  demo: { program: 'bootstrap/tasks/demo.ts', needsGo: true },
-  cluster: { program: 'bootstrap/tasks/cluster.ts', needsGo: true },
-  bench: { program: 'bootstrap/tasks/bench.ts', needsGo: true },
+  demo: { program: 'bootstrap/tasks/demo.ts', needsGo: true, isLocal: true },
+  cluster: { program: 'bootstrap/tasks/cluster.ts', needsGo: true, isLocal: true },
+  bench: { program: 'bootstrap/tasks/bench.ts', needsGo: true, isLocal: true },
   test: { program: 'bootstrap/tasks/test.ts', needsGo: (args) => args[0] !== 'unit' },
   check: { program: 'bootstrap/tasks/check.ts', needsGo: false },
   format: { program: 'bootstrap/tasks/format.ts', needsGo: false },
   generate: { program: 'bootstrap/tasks/generate.ts', needsGo: false },
-  predictor: { program: 'predictor/src/server.ts', needsGo: false },
-  windlass: { program: 'reconciler/src/cli/windlass.ts', needsGo: false },
-  'image-context': { program: 'bootstrap/tasks/image-context.ts', needsGo: false },
+  synth: { program: 'infra/src/main.ts', needsGo: false },
+  'infra:graph': { program: 'infra/src/graph/main.ts', needsGo: false },
+  predictor: { program: 'predictor/src/server.ts', needsGo: false, isLocal: true },
+  windlass: { program: 'reconciler/src/cli/windlass.ts', needsGo: false, isLocal: true },
+  'image-context': { program: 'bootstrap/tasks/image-context.ts', needsGo: false, isLocal: true },
 }
+
+// The binding of one cloud provider is 270 MB, of which nothing on the local platform has use.
+const localWorkspaces = ['reconciler', 'predictor', 'bootstrap']
 
 const oldestNode = [20, 0]
 const oldestGo = [1, 26]
@@ -35,7 +40,7 @@ if (!task) fail([`There is no task '${name}'. Known are: ${Object.keys(tasks).jo
 const problems = missingPrerequisites(typeof task.needsGo === 'function' ? task.needsGo(args) : task.needsGo)
 if (problems.length > 0) fail(['Windlass can not start here yet:', ...problems.map((problem) => `  - ${problem}`)])
 
-installPackages()
+installPackages(task.isLocal === true)
 handOver(join(root, task.program), args)
 
 function missingPrerequisites(needsGo) {
@@ -58,20 +63,28 @@ function missingPrerequisites(needsGo) {
   return found
 }
 
-/** Runs `npm ci` when the lock file changed since the last complete install, and generates tap's test class. */
-function installPackages() {
+/**
+ * Runs `npm ci` when the lock file changed since the last complete install, and generates tap's test class. A full
+ * install serves every task, and is never shrunk to a local one.
+ */
+function installPackages(isLocal) {
   const stamp = join(root, 'node_modules', '.windlass-installed')
   const key = createHash('sha256')
   for (const file of ['package-lock.json', 'package.json', '.taprc']) key.update(readFileSync(join(root, file)))
-  const wanted = `${key.digest('hex')} ${process.arch}\n`
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  const wanted = `${key.digest('hex')} ${process.arch}`
+  const stamped = existsSync(stamp) ? readFileSync(stamp, 'utf8').trim() : ''
+  if (stamped === `${wanted} full` || (isLocal && stamped === `${wanted} local`)) return
 
+  const isShrinking = stamped !== '' && !stamped.endsWith(' local')
+  const scope = isLocal && !isShrinking ? 'local' : 'full'
+  const workspaces =
+    scope === 'local' ? ['--include-workspace-root', ...localWorkspaces.map((name) => `--workspace=${name}`)] : []
   rmSync(stamp, { force: true })
   const startedAt = Date.now()
   process.stderr.write('Installing the locked npm packages (about a minute the first time) …\n')
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'])
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...workspaces])
   run(join(nodeBin, 'node'), [join(root, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs'), 'build'], 'ignore')
-  writeFileSync(stamp, wanted)
+  writeFileSync(stamp, `${wanted} ${scope}\n`)
   process.stderr.write(`Installed in ${Math.round((Date.now() - startedAt) / 1000)} s.\n`)
 }
 

@@ -19,6 +19,12 @@ const checks: readonly Check[] = [
     repair: 'npm run generate',
   },
   {
+    name: 'graph of infra',
+    command: 'node',
+    args: ['infra/src/graph/main.ts', '--check'],
+    repair: 'npm run infra:graph',
+  },
+  {
     name: 'links in documents',
     command: 'remark',
     args: [
