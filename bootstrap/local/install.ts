@@ -1,5 +1,12 @@
 import type { KubernetesObject, V1Deployment, V1Pod } from '@kubernetes/client-node'
-import { AppsV1Api, CoreV1Api, KubeConfig, KubernetesObjectApi, PatchStrategy } from '@kubernetes/client-node'
+import {
+  AppsV1Api,
+  CoreV1Api,
+  HttpMethod,
+  KubeConfig,
+  KubernetesObjectApi,
+  PatchStrategy,
+} from '@kubernetes/client-node'
 import { waitFor } from './wait.ts'
 
 /** Owner, in server-side apply's sense, of what the local platform installs. */
@@ -17,10 +24,27 @@ export async function applyObjects(
   objects: readonly Manifest[],
   options: InstallOptions = {},
 ): Promise<void> {
-  const api = KubernetesObjectApi.makeApiClient(configOf(kubeconfig))
+  const api = configOf(kubeconfig).makeApiClient(ObjectsAsWritten)
   for (const object of objects) {
     options.signal?.throwIfAborted()
-    await api.patch(object, undefined, undefined, fieldManager, true, PatchStrategy.ServerSideApply)
+    await api.apply(object)
+  }
+}
+
+/**
+ * The client's own patch sends an object through its typed model, where a field of a plain object that is a word of
+ * JavaScript (`default` of a schema, `from` of a NetworkPolicy) or holds a dash is dropped without a word.
+ */
+class ObjectsAsWritten extends KubernetesObjectApi {
+  async apply(object: Manifest): Promise<void> {
+    const path = await this.specUriPath(object, 'patch')
+    const request = this.configuration.baseServer.makeRequestContext(path, HttpMethod.PATCH)
+    request.setHeaderParam('Accept', 'application/json')
+    request.setHeaderParam('Content-Type', PatchStrategy.ServerSideApply)
+    request.setQueryParam('fieldManager', fieldManager)
+    request.setQueryParam('force', 'true')
+    request.setBody(JSON.stringify(object))
+    await this.requestPromise(request)
   }
 }
 
