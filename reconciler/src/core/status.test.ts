@@ -86,6 +86,14 @@ t.test('until the registry was read, what was said before stands', async (t) => 
   t.same(after, before)
 })
 
+t.test('a pause that ended is not shown any more, also before the registry was read', async (t) => {
+  const paused = describe(running(1), { pending: image(2), desired: desired({ pause }) })
+
+  const after = describe(paused, { standing: { stance: 'unknown', reason: 'Progressing', message: '' } })
+
+  t.same(after.summary, { running: 'r1', pending: 'r2', state: 'Ready' })
+})
+
 t.test('drift has the time at which it was found, however often it is seen', async (t) => {
   const first = describe(running(1), { drift: [drifted] })
   const later = describe(first, { drift: [drifted, { ...drifted, name: 'api' }], nowMs: nowMs + 1000 })

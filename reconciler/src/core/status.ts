@@ -1,4 +1,11 @@
-import { maxDrifted, type DeliveryStatus, type DriftEntry, type Revision, type Summary } from '../api/delivery.ts'
+import {
+  maxDrifted,
+  type Condition,
+  type DeliveryStatus,
+  type DriftEntry,
+  type Revision,
+  type Summary,
+} from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import { nextConditions, type Standing } from './conditions.ts'
 import type { Desired } from './desired.ts'
@@ -22,16 +29,14 @@ export function describeStatus(status: DeliveryStatus, update: StatusUpdate): De
   const candidate = nextCandidate(status, update)
   const drifted =
     drift === 'unknown' ? before : drift.slice(0, maxDrifted).map((object) => toDriftEntry(object, before, nowMs))
+  const { pause, generation } = desired
+  const conditions = nextConditions(status.conditions, { standing, pause, generation, nowMs })
+  const ready = conditions.find(({ type }) => type === 'Ready')
   return {
     ...rest,
-    observedGeneration: desired.generation,
-    conditions: nextConditions(status.conditions, {
-      standing,
-      pause: desired.pause,
-      generation: desired.generation,
-      nowMs,
-    }),
-    summary: summarise(status, update, candidate),
+    observedGeneration: generation,
+    conditions,
+    summary: summarise(status, update, ready, candidate),
     ...(candidate !== undefined && { candidate }),
     ...(drifted.length > 0 && { drifted }),
     ...(desired.reconcileRequest !== undefined && { lastHandledReconcileRequest: desired.reconcileRequest }),
@@ -54,27 +59,26 @@ function toDriftEntry({ kind, name }: DriftedObject, before: readonly DriftEntry
 }
 
 /** One line of `kubectl get deliveries`. */
-function summarise(status: DeliveryStatus, update: StatusUpdate, candidate: Revision | undefined): Summary {
-  const { current, rollout, summary } = status
+function summarise(
+  status: DeliveryStatus,
+  { desired }: StatusUpdate,
+  ready: Condition | undefined,
+  candidate: Revision | undefined,
+): Summary {
+  const { current, rollout } = status
   const coming = candidate ?? rollout?.revision
   const pending = coming === undefined || (current !== undefined && isSameRelease(coming, current)) ? undefined : coming
-  const held = heldBy(update, summary)
+  const held = heldBy(desired, ready)
   return {
     ...(current !== undefined && { running: shortTag(current.tag) }),
     ...(pending !== undefined && { pending: shortTag(pending.tag) }),
-    state: stateOf(update, summary),
+    state: desired.pause.kind === 'paused' ? 'Paused' : (ready?.reason ?? 'Progressing'),
     ...(held !== undefined && { held: held.length > 256 ? `${held.slice(0, 255)}…` : held }),
   }
 }
 
-function stateOf({ desired, standing }: StatusUpdate, before: Summary | undefined): string {
-  if (desired.pause.kind === 'paused') return 'Paused'
-  return standing.stance === 'unknown' ? (before?.state ?? standing.reason) : standing.reason
-}
-
-function heldBy({ desired, standing }: StatusUpdate, before: Summary | undefined): string | undefined {
-  if (desired.pause.kind === 'paused') return desired.pause.message
-  if (standing.stance === 'unknown') return before?.held
-  if (standing.stance !== 'ready') return standing.message
-  return desired.pin === undefined ? undefined : `pinned to ${shortTag(desired.pin)}`
+function heldBy({ pause, pin }: Desired, ready: Condition | undefined): string | undefined {
+  if (pause.kind === 'paused') return pause.message
+  if (ready !== undefined && ready.status !== 'True') return ready.message
+  return pin === undefined ? undefined : `pinned to ${shortTag(pin)}`
 }

@@ -330,6 +330,27 @@ t.test('jitter puts a poll off by a part of the time to the next', async (t) => 
   t.same(registry.asked, ['scan'])
 })
 
+t.test('too many tags are told, and not counted again and again until highWater moves', async (t) => {
+  const { registry, poller, tick } = setUp(t)
+  const scan = registry.scan.bind(registry)
+  registry.scan = (request, signal) => scan(request, signal).then(() => ({ kind: 'tooMany', atLeast: 501 }))
+  poller.follow(key, subject())
+  await settle()
+  t.match(poller.view(key).problem, { kind: 'terminal', reason: 'TooManyTags', message: /501 or more/ })
+  t.notOk(poller.view(key).images)
+  registry.asked.length = 0
+
+  await tick()
+  t.same(registry.asked, [])
+
+  registry.scan = scan
+  registry.push()
+  poller.follow(key, subject(1))
+  await tick()
+  t.match(poller.view(key).images, [{ tag: 'r1' }])
+  t.notOk(poller.view(key).problem)
+})
+
 t.test('what no adapter translated is counted as a bug, and tried again', async (t) => {
   const { registry, poller, metrics, clock } = setUp(t)
   const scan = registry.scan.bind(registry)

@@ -23,6 +23,13 @@ export interface WorldChange {
   readonly isStatusOnly: boolean
 }
 
+interface Watched {
+  isSynced: boolean
+  /** Of a kind that the cluster may cease to serve: that must not take us out of service. */
+  readonly isOptional: boolean
+  watch?: Watch<KubeObject>
+}
+
 /**
  * All that is watched, by the reconciler itself: Deliveries in full, of Namespaces and managed objects the metadata.
  * A replica that does not lead keeps it too, so that it can lead at once.
@@ -31,7 +38,7 @@ export class World {
   readonly deliveries = new DeliveryCache()
   readonly objects = new ObjectTracker()
   readonly #options: WorldOptions
-  readonly #watches = new Map<string, { readonly watch: Watch<KubeObject>; isSynced: boolean }>()
+  readonly #watches = new Map<string, Watched>()
   #listener: (change: WorldChange) => void = () => {}
 
   constructor(options: WorldOptions) {
@@ -44,13 +51,16 @@ export class World {
     this.deliveries.attach(this.#watch(path, {}, (event) => this.#onDelivery(event)))
     this.#watch(namespacesPath, { metadataOnly: true }, (event) => this.#onNamespace(event))
     for (const kind of supportedKinds) if (!kind.needsCrd) this.#watchKind(kind)
-    await Promise.all([...this.#watches.values()].map(({ watch }) => watch.synced))
+    await Promise.all([...this.#watches.values()].flatMap(({ watch }) => watch?.synced ?? []))
   }
 
-  /** Watches which are not complete yet; empty when all are. */
+  /** Watches which are not complete yet; empty when all are without which no work can be done. */
   waitingFor(): readonly string[] {
-    return [...this.#watches].flatMap(([path, { isSynced, watch }]) =>
-      isSynced ? [] : [`watch ${path}${watch.problem === undefined ? '' : ` (${watch.problem.reason})`}`],
+    if (this.#watches.size === 0) return ['the first watch']
+    return [...this.#watches].flatMap(([path, { isSynced, isOptional, watch }]) =>
+      isSynced || isOptional
+        ? []
+        : [`watch ${path}${watch?.problem === undefined ? '' : ` (${watch.problem.reason})`}`],
     )
   }
 
@@ -85,13 +95,13 @@ export class World {
   }
 
   #annotationsOf(namespace: string): Readonly<Record<string, string>> | undefined {
-    return this.#watches.get(namespacesPath)?.watch.get(namespace)?.metadata.annotations
+    return this.#watches.get(namespacesPath)?.watch?.get(namespace)?.metadata.annotations
   }
 
   #watchKind(kind: SupportedKind): void {
     const path = collectionPath(kind)
     if (this.#watches.has(path)) return
-    const request = { metadataOnly: true, labelSelector: deliveryLabel }
+    const request = { metadataOnly: true, labelSelector: deliveryLabel, isOptional: kind.needsCrd }
     this.#watch(path, request, (event) => {
       for (const { delivery, isSuspect } of this.objects.observe(event, kind)) {
         this.#listener({ key: delivery, isStatusOnly: !isSuspect })
@@ -101,17 +111,17 @@ export class World {
 
   #watch(
     path: string,
-    request: { readonly metadataOnly?: boolean; readonly labelSelector?: string },
+    { isOptional = false, ...request }: { metadataOnly?: boolean; labelSelector?: string; isOptional?: boolean },
     onEvent: (event: WatchEvent<KubeObject>) => void,
   ): Watch<KubeObject> {
-    const entry = { isSynced: false }
+    const entry: Watched = { isSynced: false, isOptional }
+    this.#watches.set(path, entry)
     const take = (event: WatchEvent<KubeObject>) => {
       if (event.type === 'synced') entry.isSynced = true
       onEvent(event)
     }
-    const watch = this.#options.watches.watch<KubeObject>({ path, ...request }, take, this.#options.signal)
-    this.#watches.set(path, Object.assign(entry, { watch }))
-    return watch
+    entry.watch = this.#options.watches.watch<KubeObject>({ path, ...request }, take, this.#options.signal)
+    return entry.watch
   }
 
   #onDelivery(event: WatchEvent<KubeObject>): void {
