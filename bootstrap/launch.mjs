@@ -53,6 +53,7 @@ function missingPrerequisites(needsGo) {
   }
   if (firstLine('npm', ['--version']) === undefined) found.push('npm was not found on PATH. It comes with Node.js.')
   if (needsGo) {
+    if (firstLine('git', ['--version']) === undefined) found.push('git was not found on PATH; releases are commits.')
     const go = firstLine('go', ['env', 'GOVERSION'])
     const wanted = `Go ${oldestGo.join('.')} or newer`
     if (go === undefined)
