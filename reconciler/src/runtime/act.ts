@@ -136,7 +136,7 @@ async function applyAgain(plan: Of<'apply'>, work: Work, turn: Turn, scope: ActS
   )
 }
 
-/** One after the other, each looked at by its predecessor's side: what others refer to is there before them. */
+/** One after the other, so that what an object refers to is there before it. */
 async function writeAll(
   runs: ReadonlyArray<Pick<DryRun, 'object'> & Partial<DryRun>>,
   plan: Of<'start' | 'apply'>,
@@ -227,8 +227,8 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   const drifted = objects.filter(({ apiVersion, kind, metadata: { name } }) =>
     wanted.has(entryKey({ apiVersion, kind, name })),
   )
-  // What is about to be taken back stands in status first, as for a release.
-  await turn.write(turn.status, { standing: standingOf(plan, 'ready'), pending: plan.pending, drift: plan.objects })
+  // What is about to be taken back stands in status first, as for a release; how it stands otherwise is as before.
+  await turn.write(turn.status, { standing: standingOf(plan, 'unknown'), pending: 'unknown', drift: plan.objects })
   const entries: InventoryEntry[] = []
   for (const object of drifted) entries.push(await writeObject(object, turn, scope))
   forgetRollout(turn)
