@@ -85,6 +85,16 @@ t.test('a leader that is told to end gives up the lease, and ends well', async (
   t.notOk((lease['spec'] as { holderIdentity?: string }).holderIdentity)
 })
 
+t.test('a replica that is told to end before it has begun ends well', async (t) => {
+  const replica = await startReplica(t, 'windlass-1')
+  await until(async () => (await fetch(`http://127.0.0.1:${replica.port}/healthz`)).ok, 'it to answer')
+
+  replica.child.kill('SIGTERM')
+  const [code] = (await once(replica.child, 'exit')) as [number]
+
+  t.equal(code, 0)
+})
+
 t.test('nothing that it asked for was more than its manifests allow', async (t) => {
   const refused = await readAuditLog(
     server.auditLog,

@@ -45,6 +45,8 @@ async function main(): Promise<number> {
     log.info({}, 'stopped')
     return 0
   } catch (error) {
+    // Told to end before it had begun.
+    if (stopping.signal.aborted && error instanceof AppError && error.kind === 'aborted') return 0
     log.error({ err: error }, 'ended by an error')
     return 1
   }
