@@ -63,7 +63,7 @@ t.test('a value that means nothing pauses, with a warning', async (t) => {
 
 t.test('a pause until a time ends by itself', async (t) => {
   const web = await running('timed')
-  await web.annotate({ [hand.paused]: formatTime(Date.now() + 1_500) })
+  await web.annotate({ [hand.paused]: formatTime(Date.now() + 4_000) })
   await web.until('the pause to hold', isPaused)
   web.registry.push()
   web.poll()
@@ -73,7 +73,7 @@ t.test('a pause until a time ends by itself', async (t) => {
 })
 
 t.test('a pause in mid-rollout holds it, reports its health, and gives it its whole time afterwards', async (t) => {
-  const web = await loop.deliver('mid-rollout', { rollout: { timeout: '2s' } })
+  const web = await loop.deliver('mid-rollout', { rollout: { timeout: '4s' } })
   web.registry.push()
   web.poll()
   await web.untilAwaited('r1')
@@ -82,7 +82,7 @@ t.test('a pause in mid-rollout holds it, reports its health, and gives it its wh
   t.notOk(held.status?.rollout?.deadline)
   t.equal(conditionOf(held, 'Ready')?.reason, 'Paused')
 
-  await new Promise((resolve) => setTimeout(resolve, 2_200))
+  await new Promise((resolve) => setTimeout(resolve, 4_200))
   await web.rollOut()
   t.match((await web.delivery()).status?.rollout, { phase: 'Waiting' }, 'not ended while it is paused')
 

@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { DeliverySpec } from '../api/delivery.ts'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
 
 t.setTimeout(240_000)
@@ -96,7 +95,8 @@ t.test('at rest nothing is asked of the API server, however often the registry i
 })
 
 t.test('a release that is not ready in time stops, and waits for a newer one', async (t) => {
-  const web = await running('timeout', { rollout: { timeout: '1s' } })
+  const web = await running('timeout')
+  await web.editSpec({ rollout: { timeout: '1s' } })
   web.registry.push()
   web.poll()
 
@@ -110,6 +110,7 @@ t.test('a release that is not ready in time stops, and waits for a newer one', a
   t.equal(conditionOf(failed, 'Stalled')?.status, 'True')
   await web.untilEvent('Warning RolloutTimeout')
 
+  await web.editSpec({ rollout: { timeout: '5m' } })
   web.registry.push()
   web.poll()
   t.equal(conditionOf(await web.release('r3'), 'Stalled')?.status, 'False')
@@ -175,8 +176,8 @@ t.test('a release is measured from its push, and its metrics go with the Deliver
 })
 
 /** A Delivery in which its first push runs. */
-async function running(purpose: string, spec: Partial<DeliverySpec> = {}): Promise<Tenancy> {
-  const web = await loop.deliver(purpose, spec)
+async function running(purpose: string): Promise<Tenancy> {
+  const web = await loop.deliver(purpose)
   web.registry.push()
   web.poll()
   await web.release('r1')

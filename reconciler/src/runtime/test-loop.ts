@@ -30,7 +30,7 @@ import { World } from './world.ts'
 
 const ownNamespace = 'windlass-system'
 const host = 'contoso.azurecr.io'
-const patienceMs = 15_000
+const patienceMs = 30_000
 
 /**
  * The whole loop on a real API server of its own, whose only controller is the test: it plays those that a cluster has
