@@ -89,7 +89,7 @@ export class AcrTagSource implements TagSource {
     }
   }
 
-  async image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts> {
+  async image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts | undefined> {
     const { connection, name, attempt: attemptTo } = this.#open(repository)
     const image = `${repository}@${digest}`
     const attempt = attemptTo(`read the manifest of ${image}`)
@@ -97,9 +97,9 @@ export class AcrTagSource implements TagSource {
       this.#facts.get(image) ??
       (await connection.call(name, attempt, signal, async ({ content }) => {
         const manifest = await readManifest(content, digest, attempt, signal)
-        if (manifest === undefined) throw invalidAnswer(attempt, 'it lists a tag of it and has no such manifest')
-        return readImageFacts(manifest.document, manifest.mediaType)
+        return manifest && readImageFacts(manifest.document, manifest.mediaType)
       }))
+    if (read === undefined) return undefined
     this.#facts.set(image, read)
     if (read.kind === 'facts') return { digest, ...read.facts }
     throw new AppError({ kind: 'terminal', reason: 'ImageInvalid', message: `${image}: ${read.problem}` })

@@ -43,7 +43,8 @@ export interface TagSource {
   scan(request: ScanRequest, signal: AbortSignal): Promise<TagScan>
   /** One tag by name, or undefined where it does not exist. */
   tag(repository: string, name: string, signal: AbortSignal): Promise<Tag | undefined>
-  image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts>
+  /** Undefined where the repository holds no such manifest. */
+  image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts | undefined>
   /** The bundles attached to an image, whatever their revision. */
   bundles(repository: string, digest: string, signal: AbortSignal): Promise<readonly BundleReference[]>
   /** Refuses (`BundleInvalid`) one whose own manifest does not name that subject and revision. */

@@ -166,13 +166,15 @@ t.test('a pin by digest rolls out just that', async (t) => {
 
 t.test('a pin that names nothing says so, and what runs stays', async (t) => {
   const web = await running('pinned-nothing')
-  await web.annotate({ [hand.pin]: 'r99' })
+  for (const pin of ['r99', `sha256:${'0'.repeat(64)}`]) {
+    await web.annotate({ [hand.pin]: pin })
 
-  const refused = await web.untilReason('PinNotFound')
+    const refused = await web.untilReason('PinNotFound')
 
-  t.match(refused.status, { current: { tag: 'r1' } })
-  await web.annotate({ [hand.pin]: null })
-  await web.untilReason('Ready')
+    t.match(refused.status, { current: { tag: 'r1' } }, pin)
+    await web.annotate({ [hand.pin]: null })
+    await web.untilReason('Ready')
+  }
 })
 
 t.test('a pause goes before a pin', async (t) => {

@@ -13,6 +13,7 @@ import { render } from '../core/render.ts'
 import type { DryRun, ObjectStore, Tenant } from '../kube/ports.ts'
 import type { Tag, TagSource } from '../registry/tag-source.ts'
 import { findManifests, type Manifests } from './manifest-source.ts'
+import { withoutManifest } from './registry-read.ts'
 
 /** How long the manifests of a new image are awaited: CI attaches them before it tags, so that they are late at worst. */
 export const bundleWaitMs = 120_000
@@ -88,11 +89,15 @@ async function confirm(image: SeenImage, { tags, work, signal }: PreparationScop
   })
 }
 
+const correctPin = 'correct or remove the annotation windlass.dev/pin'
+
 async function findPinned(pin: string, scope: PreparationScope): Promise<SeenImage> {
   const { tags, work, nowMs, signal } = scope
   const { repository } = work.spec.image
   if (isDigest(pin)) {
-    const { revision, sequence } = await tags.image(repository, pin, signal)
+    const facts = await tags.image(repository, pin, signal)
+    if (facts === undefined) throw unpinnable(`${repository} has no image ${pin}; ${correctPin}`)
+    const { revision, sequence } = facts
     if (revision === undefined) {
       throw unpinnable(`the image ${pin} has no annotation org.opencontainers.image.revision; pin its tag`)
     }
@@ -100,9 +105,10 @@ async function findPinned(pin: string, scope: PreparationScope): Promise<SeenIma
     return { ...placeOf(tag, nowMs), tag: revision, digest: pin, ...(sequence !== undefined && { sequence }) }
   }
   const tag = await tags.tag(repository, pin, signal)
-  if (tag === undefined)
-    throw unpinnable(`${repository} has no tag ${pin}; correct or remove the annotation windlass.dev/pin`)
-  const { sequence } = await tags.image(repository, tag.digest, signal)
+  if (tag === undefined) throw unpinnable(`${repository} has no tag ${pin}; ${correctPin}`)
+  const facts = await tags.image(repository, tag.digest, signal)
+  if (facts === undefined) throw withoutManifest(repository, tag)
+  const { sequence } = facts
   return { ...placeOf(tag, nowMs), tag: pin, digest: tag.digest, ...(sequence !== undefined && { sequence }) }
 }
 

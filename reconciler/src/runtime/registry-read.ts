@@ -75,11 +75,22 @@ async function place(
   const bare: SeenImage = { tag: name, digest, pushedAtMs, updatedAtMs, seenAtMs }
   if (!needsFacts(bare, known)) return bare
   try {
-    const { sequence } = await tags.image(repository, digest, signal)
+    const facts = await tags.image(repository, digest, signal)
+    if (facts === undefined) throw withoutManifest(repository, tag)
+    const { sequence } = facts
     return { ...bare, ...(sequence !== undefined && { sequence }) }
   } catch (error) {
     // What the image is does not change with time, so that the read is complete all the same.
     if (error instanceof AppError && error.reason === 'ImageInvalid') return { ...bare, problem: error.message }
     throw error
   }
+}
+
+/** Invariant 1: a tag whose image can't be read may be the newest. */
+export function withoutManifest(repository: string, { name, digest }: Pick<Tag, 'name' | 'digest'>): AppError {
+  return new AppError({
+    kind: 'retryable',
+    reason: 'RegistryInvalidAnswer',
+    message: `${repository} lists the tag ${name} and has no manifest ${digest} that it names`,
+  })
 }

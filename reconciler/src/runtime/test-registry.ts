@@ -21,6 +21,7 @@ export class TestRegistry implements TagSource {
   readonly #tags = new Map<string, Tag>()
   readonly #facts = new Map<string, Omit<ImageFacts, 'digest' | 'mediaType'>>()
   readonly #bundles = new Map<string, BundleReference & BundleContent>()
+  readonly #spoilt = new Set<string>()
   readonly #path: string
   #pushes = 0
 
@@ -84,11 +85,13 @@ export class TestRegistry implements TagSource {
     return this.#tags.get(name)
   }
 
-  async image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts> {
+  async image(repository: string, digest: string, signal: AbortSignal): Promise<ImageFacts | undefined> {
     await this.#ask(`image ${digest}`, signal)
+    if (this.#spoilt.has(digest)) {
+      throw new AppError({ kind: 'terminal', reason: 'ImageInvalid', message: `${repository}@${digest}: no image` })
+    }
     const facts = this.#facts.get(digest)
-    if (facts !== undefined) return { digest, mediaType: 'application/vnd.oci.image.manifest.v1+json', ...facts }
-    throw new AppError({ kind: 'terminal', reason: 'ImageInvalid', message: `${repository}@${digest}: no image` })
+    return facts && { digest, mediaType: 'application/vnd.oci.image.manifest.v1+json', ...facts }
   }
 
   async bundles(_: string, digest: string, signal: AbortSignal): Promise<readonly BundleReference[]> {
@@ -105,7 +108,7 @@ export class TestRegistry implements TagSource {
 
   /** Makes an image one that can't be run. */
   spoil(digest: string): void {
-    this.#facts.delete(digest)
+    this.#spoilt.add(digest)
   }
 
   async #ask(what: string, signal: AbortSignal): Promise<void> {
