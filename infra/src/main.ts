@@ -1,63 +1,7 @@
 // `npm run synth -- --profile dev|prod`: writes what Terraform or OpenTofu applies.
-import { readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
-import { ConfigError, parseConfig, requireProfile } from './config.ts'
-import { profiles } from './profiles.ts'
-import type { Profile } from './settings.ts'
-import { stackFile, stackNames, synthesize } from './synth.ts'
+import { runSynth } from './cli.ts'
 
-const usage = `npm run synth -- --profile dev|prod [--config FILE] [--out DIR]
-  --profile  which of infra/environments, where no file is named; else the file's own, as a check
-  --config   an environment's file
-  --out      where to write; a folder of the environment's name under the system's temporary one, if not given`
-
-const infra = join(import.meta.dirname, '..')
-
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  if (!isExpected(error)) throw error
-  process.stderr.write(`${error.message}\n`)
-  process.exitCode = 1
-}
-
-async function main(args: string[]): Promise<number> {
-  const { values } = parseArgs({
-    args,
-    options: { profile: { type: 'string' }, config: { type: 'string' }, out: { type: 'string' } },
-  })
-  const { profile } = values
-  if ((profile === undefined && values.config === undefined) || (profile !== undefined && !isProfile(profile))) {
-    process.stderr.write(`${usage}\n`)
-    return 2
-  }
-  const file = values.config ?? join(infra, 'environments', `${profile}.json`)
-  const config = parseConfig(parseJson(file, await readFile(file, 'utf8')))
-  if (profile !== undefined) requireProfile(config, profile)
-  const folder = resolve(values.out ?? join(tmpdir(), `windlass-infra-${config.environment}`))
-  synthesize(config, folder)
-  for (const name of stackNames) process.stdout.write(`${relative(process.cwd(), stackFile(folder, name))}\n`)
-  return 0
-}
-
-function isProfile(text: string): text is Profile {
-  return Object.hasOwn(profiles, text)
-}
-
-function parseJson(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new ConfigError([`${file} is not JSON: ${error.message}`])
-    throw error
-  }
-}
-
-function isExpected(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false
-  const isBadArgument = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
-  const isMissingFile = 'code' in error && error.code === 'ENOENT'
-  return error instanceof ConfigError || isBadArgument || isMissingFile
-}
+process.exitCode = await runSynth(process.argv.slice(2), {
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+})

@@ -12,7 +12,7 @@ import {
 
 /** 4.81 is the first with all that is set here, and the last of 4; the bindings would ask for 4.55 exactly. */
 export function pinProvider(stack: TerraformStack): void {
-  stack.addOverride('terraform.required_providers.azurerm.version', '~> 4.81')
+  stack.addOverride('terraform.required_providers.azurerm', { source: 'hashicorp/azurerm', version: '~> 4.81' })
   stack.addOverride('terraform.required_version', '>= 1.11')
 }
 
