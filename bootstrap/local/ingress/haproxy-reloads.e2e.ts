@@ -97,7 +97,12 @@ t.test('an end of HAProxy that nobody asked for is told', async (t) => {
 
   const other = await proxyFor(t)
   await other.serve(everythingTo(port))
-  const newWorker = /New worker \((\d+)\) forked/.exec(other.notices.join('\n'))?.[1]
+  // The worker serves before its master's notice of it has been read.
+  const newWorker = await waitFor(
+    async () => /New worker \((\d+)\) forked/.exec(other.notices.join('\n'))?.[1],
+    () => `HAProxy was to name its worker; it said: ${other.notices.join(' | ')}`,
+    { timeoutMs: 10_000 },
+  )
   process.kill(Number(newWorker), 'SIGKILL')
   await waitFor(
     async () => other.exits[0],
