@@ -11,6 +11,7 @@ import { applyObjects } from '../../bootstrap/local/install.ts'
 import { readManifestFolder } from '../../bootstrap/local/manifest-files.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import { testIds } from '../../bootstrap/local/registry/testing.ts'
+import { leaderLabel } from './api/annotations.ts'
 import { apiVersion, kind, plural, type Delivery } from './api/delivery.ts'
 import type { KubeObject } from './api/object.ts'
 import { testCluster } from './kube/test-cluster.ts'
@@ -72,6 +73,17 @@ t.test('a leader that is killed with a release in flight is followed by one that
   const { status } = await untilDelivery(`${sha} to run`, ({ status }) => status?.current?.tag === sha)
   t.match(status, { history: [{ tag: sha, outcome: 'Ready' }] })
   t.same(await leadersOf([other]), [other])
+})
+
+t.test('a leader that was killed does not bear its mark when it is back', async (t) => {
+  const [leader] = await order()
+  const killed = leader === first ? second : first
+  t.equal(await markOf(killed), 'true')
+
+  await startReplica(t, killed.name)
+  await until(async () => (await markOf(killed)) === undefined, `${killed.name} to lose its mark`)
+
+  t.equal(await markOf(leader), 'true')
 })
 
 t.test('a leader that is told to end gives up the lease, and ends well', async (t) => {
@@ -284,6 +296,11 @@ async function untilDelivery(describe: string, isSo: (delivery: Delivery) => boo
 
 async function read(path: string): Promise<KubeObject> {
   return cluster.admin.request<KubeObject>({ method: 'GET', path, what: `read ${path}`, signal: cluster.signal })
+}
+
+async function markOf({ name }: Replica): Promise<string | undefined> {
+  const { metadata } = await read(`/api/v1/namespaces/${ownNamespace}/pods/${name}`)
+  return metadata.labels?.[leaderLabel]
 }
 
 /** The leader, and the other. */

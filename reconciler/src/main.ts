@@ -167,6 +167,8 @@ async function run(config: Config, log: Log, stopping: AbortController): Promise
     const writing = events.run(signal)
     await world.start()
     log.info({ registries: config.registries }, 'watching')
+    // A process of this pod that was killed while it led has left its mark, and another pod may lead by now.
+    await label(client, config, log, { isLeader: false, signal })
     await election.run(signal)
     await Promise.all([leading, writing])
   } finally {
