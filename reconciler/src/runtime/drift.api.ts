@@ -39,6 +39,18 @@ for (const [what, edit] of Object.entries(edits)) {
   })
 }
 
+t.test('what runs is taken back as it was, though the spec names another repository by now', async (t) => {
+  const web = await running('moving')
+  const next = await loop.deliver('moved')
+  const before = fieldsOf(await web.object(deployment))
+  await web.editSpec({ image: { repository: `contoso.azurecr.io/${next.namespace}` } })
+
+  await web.edit(deployment, { spec: { replicas: 5 } })
+  await web.untilEvent('Normal DriftCorrected')
+
+  t.same(fieldsOf(await web.object(deployment)), before)
+})
+
 t.test('what others may change is no drift', async (t) => {
   const web = await running('no-drift')
 

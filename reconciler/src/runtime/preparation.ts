@@ -5,7 +5,7 @@ import { formatTime } from '../api/time.ts'
 import { checkBundle, describeViolations, violationReason } from '../core/bundle-rules.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
-import { isDigest } from '../core/image-reference.ts'
+import { isDigest, parseRepository } from '../core/image-reference.ts'
 import { mergeInventory } from '../core/inventory.ts'
 import type { Target } from '../core/plan.ts'
 import { toHighWater, toRevision, type SeenImage } from '../core/releases.ts'
@@ -58,11 +58,13 @@ export async function prepare(target: Target, scope: PreparationScope): Promise<
 /** The objects of a release, checked and rendered; throws AppError where it breaks a rule. */
 export function renderRelease(
   { documents }: Manifests,
-  { tag, digest }: Revision,
+  { repository, tag, digest }: Revision,
   { metadata }: Delivery,
-  { repository, spec }: Work,
+  { spec: { serviceAccountName } }: Work,
 ): readonly KubeObject[] {
-  const { serviceAccountName } = spec
+  // Where the image was found: the spec may name another repository by the time it is written again.
+  const found = parseRepository(repository)
+  if (found.kind === 'invalid') throw new Error(`the release ${tag} in status is of no repository: ${found.problem}`)
   const checked = checkBundle(documents, { namespace: metadata.namespace, serviceAccountName })
   if (checked.kind === 'refused') {
     const { violations } = checked
@@ -72,7 +74,7 @@ export function renderRelease(
       message: `the manifests of ${tag} are refused: ${describeViolations(violations)}`,
     })
   }
-  const rendering = render(checked.objects, { owner: metadata, repository, tag, digest })
+  const rendering = render(checked.objects, { owner: metadata, repository: found.value, tag, digest })
   if (rendering.kind === 'rendered') return rendering.objects
   throw new AppError({ kind: 'terminal', reason: rendering.reason, message: rendering.message })
 }
