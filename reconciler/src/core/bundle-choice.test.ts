@@ -16,6 +16,11 @@ t.test('the one of the revision is chosen among others', (t) => {
   t.end()
 })
 
+t.test('one that is listed twice is one', (t) => {
+  t.strictSame(chooseBundle([ours, other, ours], 'a'), { kind: 'bundle', bundle: ours })
+  t.end()
+})
+
 t.test('two of the revision are ambiguous, and both are named', (t) => {
   t.match(chooseBundle([{ digest: 'sha256:9', revision: 'a' }, other, ours], 'a'), {
     kind: 'ambiguous',

@@ -13,7 +13,10 @@ export type BundleChoice<T> =
 
 /** Exactly one bundle whose revision equals the tag counts; those of other revisions are left alone. */
 export function chooseBundle<T extends AttachedBundle>(bundles: readonly T[], tag: string): BundleChoice<T> {
-  const ours = bundles.filter(({ revision }) => revision === tag)
+  // A list that is read page by page may name one twice.
+  const ours = [...new Map(bundles.map((bundle) => [bundle.digest, bundle])).values()].filter(
+    ({ revision }) => revision === tag,
+  )
   const [bundle, ...others] = ours
   if (bundle === undefined) return { kind: 'none' }
   if (others.length === 0) return { kind: 'bundle', bundle }
