@@ -13,6 +13,8 @@ export interface Memory {
   refusal?: Refusal
   /** How often in a row the same release was refused. */
   refusals: number
+  /** How often in a row the same release was superseded before it began. */
+  superseded?: { readonly target: string; readonly count: number }
   /** Health by object, with the version in which it was read. */
   readonly healths: Map<string, { readonly version: string; readonly health: Health }>
   /** The last request to reconcile that was heeded; status has it only once there is something to say. */

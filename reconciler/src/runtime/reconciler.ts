@@ -4,7 +4,7 @@ import { decide } from '../core/decide.ts'
 import { readDesired } from '../core/desired.ts'
 import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
 import { nextPauseChange, readPause } from '../core/pause.ts'
-import type { Plan } from '../core/plan.ts'
+import { targetKey, type Plan } from '../core/plan.ts'
 import { knownReleases, knownSinceMs } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import type { EventSink, ObjectStore, StatusWriter } from '../kube/ports.ts'
@@ -79,11 +79,12 @@ export async function reconcile(
     notify(plan, turn)
     const next = await act(plan, turn, { ...scope, observed })
     memory.failures = 0
+    if (plan.kind === 'start') delete memory.superseded
     return { result: resultOf(plan), next: soonest(next, nextPauseChange(marks, nowMs), nowMs) }
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     const trouble = troubleOf(error)
-    if (trouble === undefined) return givenUp(error, turn, term)
+    if (trouble === undefined) return givenUp(error, plan, turn, ports, term)
     return failed(trouble, error, plan, turn, ports)
   }
 }
@@ -140,15 +141,49 @@ function resultOf(plan: Plan): ReconcileResult {
 }
 
 /** Work was given up because the world changed under it: it is looked at anew. */
-function givenUp(error: AppError, { log, key, signal }: Turn, { poller }: Term): Reconciled {
+function givenUp(
+  error: AppError,
+  plan: Plan | undefined,
+  turn: Turn,
+  ports: ReconcilerPorts,
+  { poller }: Term,
+): Reconciled {
+  const { log, key, signal } = turn
   log.info({ reason: error.reason, detail: error.message }, 'reconcile given up')
   if (signal.aborted) return { result: 'aborted', next: { kind: 'onEvent' } }
+  if (error.reason !== 'Superseded' || plan?.kind !== 'start') return { result: 'aborted', next: { kind: 'atOnce' } }
   // A tag is not what the poll saw any more: the next complete poll brings the key back.
-  if (error.reason === 'Superseded') {
-    poller.rescan(key)
-    return { result: 'aborted', next: { kind: 'onEvent' } }
+  poller.rescan(key)
+  if (!isSupersededAgain(error, plan, turn, ports)) return { result: 'aborted', next: { kind: 'onEvent' } }
+  // What runs or is rolled out goes on meanwhile.
+  return { result: 'retry', next: { kind: 'atOnce' } }
+}
+
+/**
+ * The registry was read anew and lists the same tag still, which it then does not answer: as often as not it never
+ * will, so that the release counts as refused for a time that grows.
+ */
+function isSupersededAgain(
+  { message }: AppError,
+  { target }: Extract<Plan, { kind: 'start' }>,
+  turn: Turn,
+  { random }: ReconcilerPorts,
+): boolean {
+  const { memory, desired } = turn
+  const key = targetKey(target)
+  const count = memory.superseded?.target === key ? memory.superseded.count + 1 : 1
+  memory.superseded = { target: key, count }
+  if (count === 1) return false
+  const delayMs = retryDelayMs('retryable', { retryAfterMs: undefined, attempt: count - 1, random: random() })
+  memory.refusal = {
+    kind: 'retryable',
+    reason: 'RegistryInvalidAnswer',
+    message: `the registry lists what it does not answer when it is asked for it: ${message}`,
+    target: key,
+    generation: desired.generation,
+    ...(delayMs !== undefined && { untilMs: turn.nowMs() + delayMs }),
   }
-  return { result: 'aborted', next: { kind: 'atOnce' } }
+  return true
 }
 
 async function failed(

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { DeliverySpec } from '../api/delivery.ts'
 import { AppError } from '../core/errors.ts'
+import { retryDelayMs } from '../core/retry.ts'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
@@ -195,6 +196,34 @@ t.test('a tag that is deleted before its rollout begins is not rolled out', asyn
   await web.until('r2 to be gone', ({ status }) => status?.candidate === undefined)
 
   t.match((await web.delivery()).status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
+})
+
+t.test('a tag that is listed and not answered is asked for later and later, and holds nothing newer up', async (t) => {
+  const web = await running('ghost')
+  const tagOf = web.registry.tag.bind(web.registry)
+  const askedMs: number[] = []
+  web.registry.tag = async (repository, name, signal) => {
+    if (name !== 'r2') return tagOf(repository, name, signal)
+    askedMs.push(performance.now())
+    return undefined
+  }
+  web.registry.push()
+  web.poll()
+
+  const told = await web.untilReason('RegistryInvalidAnswer')
+  t.match(conditionOf(told, 'Ready')?.message, /lists what it does not answer.*tag r2 was deleted/)
+  t.match(told.status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
+  await loop.until(() => askedMs.length >= 5, 'the tag to be asked for a fifth time')
+  const gapsMs = askedMs.slice(2).map((ms, index) => ms - (askedMs[index + 1] ?? 0))
+  for (const [index, gapMs] of gapsMs.entries()) {
+    const options = { retryAfterMs: undefined, attempt: index + 1, random: 0 }
+    // The two clocks may differ by their rounding.
+    t.ok(gapMs + 2 >= (retryDelayMs('retryable', options) ?? Infinity), `wait ${index + 1}: ${gapMs} ms`)
+  }
+
+  web.registry.push()
+  web.poll()
+  t.match((await web.release('r3')).status, { current: { tag: 'r3' } })
 })
 
 t.test('an invalid spec stops everything until it is mended', async (t) => {
