@@ -113,6 +113,47 @@ for (const [name, [document, violation]] of Object.entries(refused)) {
   })
 }
 
+const pods: Record<string, (podSpec: object) => object> = {
+  DaemonSet: (spec) => workload('DaemonSet', { template: { spec } }),
+  StatefulSet: (spec) => workload('StatefulSet', { template: { spec } }),
+  Deployment: (spec) => workload('Deployment', { template: { spec } }),
+  CronJob: (spec) => ({
+    ...workload('CronJob', { jobTemplate: { spec: { template: { spec } } } }),
+    apiVersion: 'batch/v1',
+  }),
+}
+
+for (const [kind, withPods] of Object.entries(pods)) {
+  t.test(`a ${kind} whose pods would run as the account that deploys is refused`, (t) => {
+    const violation = `BundleInvalid ${kind}/a: its pods would run as predictor-deployer, the account that the Delivery deploys as: give them another`
+    for (const podSpec of [
+      { serviceAccountName: 'predictor-deployer' },
+      { serviceAccount: 'predictor-deployer' },
+      { serviceAccountName: 'predictor', serviceAccount: 'predictor-deployer' },
+      { serviceAccountName: '', serviceAccount: 'predictor-deployer' },
+    ]) {
+      t.strictSame(refusal([withPods(podSpec)]), [violation], JSON.stringify(podSpec))
+    }
+    for (const podSpec of [{}, { serviceAccountName: 'predictor' }, { serviceAccount: 'predictor' }]) {
+      t.strictSame(refusal([withPods(podSpec)]), [], JSON.stringify(podSpec))
+    }
+    t.end()
+  })
+}
+
+t.test('pods that name no account run as the default one, which may be the account that deploys', (t) => {
+  const deploysAs = { serviceAccountName: 'default' }
+  const unnamed = checkBundle([pods['Deployment']?.({})], deploysAs)
+  t.match(unnamed, { kind: 'refused', violations: [{ object: 'Deployment/a', problem: /would run as default/ }] })
+  t.equal(checkBundle([pods['Deployment']?.({ serviceAccountName: 'web' })], deploysAs).kind, 'accepted')
+  t.equal(
+    checkBundle([workload('Deployment', { template: 'x' })], deploysAs).kind,
+    'accepted',
+    'the API server says why',
+  )
+  t.end()
+})
+
 for (const annotation of Object.values(operatorAnnotations)) {
   t.test(`the operator's ${annotation} is refused`, (t) => {
     t.match(refusal([configMap('a', { annotations: { [annotation]: 'true' } })]), [annotation])
@@ -228,3 +269,7 @@ t.test('what is accepted stands in the namespace of the Delivery and nowhere els
   t.pass('held for every generated bundle')
   t.end()
 })
+
+function workload(kind: string, spec: object): object {
+  return { apiVersion: 'apps/v1', kind, metadata: { name: 'a' }, spec }
+}

@@ -3,6 +3,7 @@ import { group as ownGroup, kind as ownKind } from '../api/delivery.ts'
 import { findSupportedKind, supportedKinds } from '../api/kinds.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Reason } from '../api/reasons.ts'
+import { findPodSpec } from './pod-spec.ts'
 
 /** What a release may hold. `windlass attach` and the reconciler say the same, each naming all that is wrong. */
 export interface BundleScope {
@@ -89,7 +90,11 @@ function documentViolations(document: unknown, index: number, scope: BundleScope
   const kindProblem = unsupported(apiVersion, kind, document)
   if (kindProblem !== undefined) return [{ reason: 'KindNotSupported', object, problem: kindProblem }]
 
-  const problems = [...nameProblems(metadata), ...scopeProblems(kind, metadata, scope), ...markProblems(metadata)]
+  const problems = [
+    ...nameProblems(metadata),
+    ...scopeProblems(metadata, findPodSpec(kind, document), kind, scope),
+    ...markProblems(metadata),
+  ]
   for (const field of serverFields) {
     if (metadata[field] !== undefined && metadata[field] !== null) {
       problems.push(`metadata.${field} is set by the API server: remove it`)
@@ -140,7 +145,12 @@ function nameProblems(metadata: Record<string, unknown>): string[] {
   return []
 }
 
-function scopeProblems(kind: string, { name, namespace }: Record<string, unknown>, scope: BundleScope): string[] {
+function scopeProblems(
+  { name, namespace }: Record<string, unknown>,
+  podSpec: Record<string, unknown> | undefined,
+  kind: string,
+  scope: BundleScope,
+): string[] {
   const problems: string[] = []
   if (namespace !== undefined && (typeof namespace !== 'string' || namespace === '')) {
     problems.push('metadata.namespace is not a text')
@@ -150,7 +160,18 @@ function scopeProblems(kind: string, { name, namespace }: Record<string, unknown
   if (kind === 'ServiceAccount' && scope.serviceAccountName !== undefined && name === scope.serviceAccountName) {
     problems.push("is the account that the Delivery deploys as: it is the operator's")
   }
+  if (podSpec !== undefined && scope.serviceAccountName !== undefined && runsAs(podSpec, scope.serviceAccountName)) {
+    problems.push(
+      `its pods would run as ${scope.serviceAccountName}, the account that the Delivery deploys as: give them another`,
+    )
+  }
   return problems
+}
+
+/** Whether pods would hold the token of an account; where they name none it is the Namespace's default. */
+function runsAs({ serviceAccountName, serviceAccount }: Record<string, unknown>, account: string): boolean {
+  const named = [serviceAccountName, serviceAccount].filter((name) => typeof name === 'string' && name !== '')
+  return named.length > 0 ? named.includes(account) : account === 'default'
 }
 
 /** Labels and annotations: texts, and none of ours but one that only ever keeps an object. */

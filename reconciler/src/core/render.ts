@@ -1,6 +1,7 @@
 import { deliveryLabel, formatOwner, ownerAnnotation, type Owner } from '../api/annotations.ts'
 import type { KubeObject } from '../api/object.ts'
 import { isSameRepositoryPath, parseImageReference, printImageReference, type Repository } from './image-reference.ts'
+import { podSpecPaths } from './pod-spec.ts'
 
 export interface RenderOptions {
   /** The Delivery that owns what is rendered; its namespace is where everything goes. */
@@ -62,16 +63,8 @@ const applyOrder = [
   'HTTPRoute',
 ]
 
-/** Where each kind keeps the spec of its pods. */
-const podSpecPaths: Readonly<Record<string, readonly string[]>> = {
-  DaemonSet: ['spec', 'template', 'spec'],
-  StatefulSet: ['spec', 'template', 'spec'],
-  Deployment: ['spec', 'template', 'spec'],
-  CronJob: ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
-}
-
 function pinImages(document: KubeObject, pin: (image: string) => string): KubeObject {
-  const path = podSpecPaths[document.kind]
+  const path = podSpecPaths.get(document.kind)
   if (path === undefined) return document
   return updateAt(document, path, (podSpec) => ({
     ...podSpec,
