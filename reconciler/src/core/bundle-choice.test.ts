@@ -25,7 +25,8 @@ t.test('two of the revision are ambiguous, and both are named', (t) => {
   t.match(chooseBundle([{ digest: 'sha256:9', revision: 'a' }, other, ours], 'a'), {
     kind: 'ambiguous',
     reason: 'BundleAmbiguous',
-    message: /2 bundles of revision a .*\(sha256:1, sha256:9\); delete all but one/,
+    message:
+      /2 bundles of revision a .*\(sha256:1, sha256:9\); delete all but one and ask for a reconcile by the annotation windlass\.dev\/reconcile-requested-at$/,
   })
   t.end()
 })

@@ -24,6 +24,6 @@ export function chooseBundle<T extends AttachedBundle>(bundles: readonly T[], ta
   return {
     kind: 'ambiguous',
     reason: 'BundleAmbiguous',
-    message: `${ours.length} bundles of revision ${tag} are attached to the image (${digests.join(', ')}); delete all but one`,
+    message: `${ours.length} bundles of revision ${tag} are attached to the image (${digests.join(', ')}); delete all but one and ask for a reconcile by the annotation windlass.dev/reconcile-requested-at`,
   }
 }

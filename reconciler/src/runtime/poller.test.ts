@@ -227,6 +227,27 @@ t.test('a poll under way when highWater moves is done again', async (t) => {
   t.same(poller.view(key).images?.length, 3)
 })
 
+t.test('where the newest tag was deleted all is read anew, and it does not count any more', async (t) => {
+  const { registry, poller, changed, tick } = setUp(t)
+  for (let n = 0; n < 3; n += 1) registry.push()
+  poller.follow(key, subject())
+  await settle()
+  registry.delete('r2')
+  registry.delete('r3')
+  registry.asked.length = 0
+
+  await tick()
+
+  t.same(
+    poller.view(key).images?.map(({ tag }) => tag),
+    ['r1'],
+  )
+  t.same(registry.asked, ['scan', 'scan'], 'no manifest is read twice')
+  t.same(changed, [key, key])
+  await tick()
+  t.same(registry.asked.slice(2), ['scan'], 'and all is as ever')
+})
+
 t.test('a rescan finds that a tag was deleted', async (t) => {
   const { registry, poller, tick } = setUp(t)
   registry.push()

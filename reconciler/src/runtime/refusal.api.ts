@@ -37,6 +37,20 @@ t.test('two bundles of one revision are refused, and a newer push is not held up
   t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
 })
 
+t.test('a refused tag that is deleted is forgotten', async (t) => {
+  const web = await running('refused-deleted')
+  web.registry.attach(web.registry.push())
+  web.poll()
+  await web.untilReason('BundleAmbiguous')
+
+  web.registry.delete('r2')
+  web.poll()
+
+  const ready = await web.untilReason('Ready')
+  t.match(ready.status, { current: { tag: 'r1' } })
+  t.notOk(ready.status?.candidate)
+})
+
 const refusedBundles: Record<string, { documents: (path: string) => readonly object[]; reason: string; says: RegExp }> =
   {
     'manifests that use another image': {

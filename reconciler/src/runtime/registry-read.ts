@@ -35,22 +35,37 @@ export async function readRegistry(
   signal: AbortSignal,
 ): Promise<RegistryRead> {
   const { head, images = [] } = before
-  const scan = await tags.scan(
-    {
-      repository: subject.repository,
-      matches: subject.isRelease,
-      ...(head !== undefined && { head }),
-      ...(subject.knownSinceMs !== undefined && { knownSinceMs: subject.knownSinceMs }),
-    },
-    signal,
-  )
+  const scan = await scanSince(head, tags, subject, signal)
   if (scan.kind === 'unchanged') return { scan, images }
   if (scan.kind !== 'changed') return { scan, images: [] }
+  // What is newest now was not newest before: the head is gone, and with it any other that was seen may be.
+  if (head !== undefined && !isNewer(scan.head, head)) {
+    return readRegistry(tags, subject, { images }, nowMs, signal)
+  }
 
   const seen = await Promise.all(scan.tags.map((tag) => place(tags, tag, subject, images, nowMs, signal)))
   // Without a head the scan went back as far as anything matters; with one, what was seen before still counts.
   const kept = head === undefined ? [] : images.filter(({ tag }) => !seen.some((image) => image.tag === tag))
   return { scan, images: [...seen, ...kept].filter(({ updatedAtMs }) => updatedAtMs >= (subject.knownSinceMs ?? 0)) }
+}
+
+function scanSince(
+  head: TagHead | undefined,
+  tags: TagSource,
+  { repository, isRelease, knownSinceMs }: ReadSubject,
+  signal: AbortSignal,
+): Promise<TagScan> {
+  const request = {
+    repository,
+    matches: isRelease,
+    ...(head !== undefined && { head }),
+    ...(knownSinceMs !== undefined && { knownSinceMs }),
+  }
+  return tags.scan(request, signal)
+}
+
+function isNewer(now: TagHead, before: TagHead): boolean {
+  return now.updatedAtMs > before.updatedAtMs
 }
 
 /** Whether an image was placed without its facts, which under this highWater it can't be. */
