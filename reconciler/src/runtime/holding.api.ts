@@ -121,6 +121,36 @@ t.test('with the mode "releases" a rollout under way ends, and the next release 
   t.match((await web.release('r1')).status, { current: { tag: 'r1' }, candidate: { tag: 'r2' } })
 })
 
+t.test('a tag that is moved while it waits is not rolled out afterwards, by another process either', async (t) => {
+  const web = await loop.deliver('moved-while-held')
+  web.registry.push({ sequence: undefined })
+  web.poll()
+  await web.release('r1')
+  await web.annotate({ [hand.paused]: 'true', [hand.pauseMode]: 'releases' })
+  web.registry.push({ sequence: undefined })
+  web.poll()
+  await web.until('r2 to wait', ({ status }) => status?.candidate?.tag === 'r2')
+  web.registry.move('r2')
+  const moved = await web.registry.tag('', 'r2', AbortSignal.timeout(1_000))
+  if (moved === undefined) throw new Error('there is no r2')
+  web.registry.attach(moved)
+  web.poll()
+  await web.untilEvent('Warning TagMoved')
+  await web.until('r2 to wait no more', ({ status }) => status?.candidate === undefined)
+  await loop.stop()
+  web.registry.asked.length = 0
+  await loop.start()
+  await loop.until(() => web.registry.asked.includes('scan'), 'the registry to be read again')
+
+  await web.annotate({ [hand.paused]: null, [hand.pauseMode]: null })
+  const free = await web.until('the pause to end', (delivery) => !isPaused(delivery))
+  t.notOk(free.status?.rollout)
+  web.registry.push({ sequence: undefined })
+  web.poll()
+
+  t.match((await web.release('r4')).status, { current: { tag: 'r4' }, previous: { tag: 'r1' } })
+})
+
 t.test('while paused drift is shown and not taken back, and taken back afterwards', async (t) => {
   const web = await running('paused-drift')
   await web.annotate({ [hand.paused]: 'true' })
@@ -175,6 +205,24 @@ t.test('a pin that names nothing says so, and what runs stays', async (t) => {
     await web.annotate({ [hand.pin]: null })
     await web.untilReason('Ready')
   }
+})
+
+t.test('a pin that can name nothing is refused without a question to the registry', async (t) => {
+  const web = await running('pinned-nonsense')
+  web.registry.asked.length = 0
+  for (const pin of ['sha256:abc', 'r 1', 'r'.repeat(3_000)]) {
+    await web.annotate({ [hand.pin]: pin })
+
+    const refused = await web.untilReason('PinNotFound')
+
+    const message = conditionOf(refused, 'Ready')?.message ?? ''
+    t.match(message, /is neither a tag nor a digest/, pin.slice(0, 20))
+    t.ok(message.length < 600, 'it is told in short')
+    t.match(refused.status, { current: { tag: 'r1' } })
+    await web.annotate({ [hand.pin]: null })
+    await web.untilReason('Ready')
+  }
+  t.same(web.registry.asked, [])
 })
 
 t.test('a pause goes before a pin', async (t) => {

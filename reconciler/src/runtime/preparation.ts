@@ -5,7 +5,7 @@ import { formatTime } from '../api/time.ts'
 import { checkBundle, describeViolations, violationReason } from '../core/bundle-rules.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
-import { isDigest, parseRepository } from '../core/image-reference.ts'
+import { isDigest, isTag, parseRepository } from '../core/image-reference.ts'
 import { mergeInventory } from '../core/inventory.ts'
 import type { Target } from '../core/plan.ts'
 import { toHighWater, toRevision, type SeenImage } from '../core/releases.ts'
@@ -91,6 +91,8 @@ async function confirm(image: SeenImage, { tags, work, signal }: PreparationScop
   })
 }
 
+// Longer than any tag.
+const longestPin = 150
 const correctPin = 'correct or remove the annotation windlass.dev/pin'
 
 async function findPinned(pin: string, scope: PreparationScope): Promise<SeenImage> {
@@ -100,18 +102,26 @@ async function findPinned(pin: string, scope: PreparationScope): Promise<SeenIma
     const facts = await tags.image(repository, pin, signal)
     if (facts === undefined) throw unpinnable(`${repository} has no image ${pin}; ${correctPin}`)
     const { revision, sequence } = facts
-    if (revision === undefined) {
-      throw unpinnable(`the image ${pin} has no annotation org.opencontainers.image.revision; pin its tag`)
+    if (revision === undefined || !isTag(revision)) {
+      throw unpinnable(
+        `the image ${pin} has no annotation org.opencontainers.image.revision that names a tag; pin its tag`,
+      )
     }
     const tag = await tags.tag(repository, revision, signal)
     return { ...placeOf(tag, nowMs), tag: revision, digest: pin, ...(sequence !== undefined && { sequence }) }
   }
+  if (!isTag(pin)) throw unpinnable(`${JSON.stringify(clip(pin))} is neither a tag nor a digest; ${correctPin}`)
   const tag = await tags.tag(repository, pin, signal)
   if (tag === undefined) throw unpinnable(`${repository} has no tag ${pin}; ${correctPin}`)
   const facts = await tags.image(repository, tag.digest, signal)
   if (facts === undefined) throw withoutManifest(repository, tag)
   const { sequence } = facts
   return { ...placeOf(tag, nowMs), tag: pin, digest: tag.digest, ...(sequence !== undefined && { sequence }) }
+}
+
+/** Status has a limit, an annotation hardly any. */
+function clip(pin: string): string {
+  return pin.length <= longestPin ? pin : `${pin.slice(0, longestPin)}…`
 }
 
 /** Where its tag is gone, an image that is pinned by digest counts as pushed now: what comes later is newer. */
