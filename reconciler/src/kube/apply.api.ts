@@ -208,6 +208,31 @@ t.test('a dry run tells what is there and what would be', async (t) => {
   }
 })
 
+t.test('what another made since the dry run saw nothing is not taken over', async (t) => {
+  const { cluster, namespace, tenant, signal, store, apply, read } = await setUp(t, 'made meanwhile')
+  const { admin } = cluster
+  const makers: Record<string, (object: KubeObject) => Promise<KubeObject>> = {
+    OwnedByAnother: (object) => apply(ownedBy(namespace, 'other', object)),
+    NotOurs: async ({ metadata, ...rest }) =>
+      applyAs(
+        admin,
+        'helm',
+        objectPath({ ...rest, namespace, name: metadata.name }),
+        { ...rest, metadata: { name: metadata.name, namespace } },
+        signal,
+      ),
+  }
+  for (const [reason, make] of Object.entries(makers)) {
+    const object = configMap(namespace, reason.toLowerCase(), { a: '1' })
+    const [seen] = await store.dryRunAll([object], { tenant, signal })
+    t.equal(seen?.live, undefined)
+    const theirs = await make(object)
+    const write = store.apply(object, { tenant, force: true, signal, seen: { live: seen?.live } })
+    await t.rejects(write, { name: 'AppError', kind: 'waiting', reason }, reason)
+    t.same(await read(object), theirs, 'it is as it was')
+  }
+})
+
 t.test('of every kind, what was deleted since it was seen is not made anew', async (t) => {
   const { namespace, tenant, signal, store, delete: remove, read } = await setUp(t, 'deleted meanwhile')
   for (const { object } of samples(namespace)) {

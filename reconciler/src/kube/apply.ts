@@ -26,7 +26,8 @@ export function createObjectStore(client: KubeClient): ObjectStore {
 
   async function apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
     const { seen, tenant, signal } = options
-    const live = seen === undefined ? await get(referenceOf(object), tenant, signal) : seen.live
+    // A create has no lock: what another made since the dry run would be merged with, and taken over.
+    const live = seen?.live ?? (await get(referenceOf(object), tenant, signal))
     return applyOver(object, live, options)
   }
 

@@ -17,7 +17,11 @@ export interface ApplyOptions {
   readonly dryRun?: boolean
   /** Take back fields that an update manager holds. Apply managers' fields are never forced: see FieldConflict. */
   readonly force?: boolean
-  /** What a dry run just found there: saves the read, and the write fails where the object is another one by now. */
+  /**
+   * What a dry run just found there: saves the read, and the write fails where the object is another one by now. Where
+   * it found nothing there is nothing to lock, so that it is read again right before the write; only what another
+   * makes within that moment is still merged with.
+   */
   readonly seen?: Pick<DryRun, 'live'>
   readonly signal: AbortSignal
 }
