@@ -34,7 +34,10 @@ export interface WatchTuning {
   readonly pageSize: number
   /** How long the server keeps a watch open: up to twice this, drawn each time. */
   readonly minWatchS: number
-  /** The server sends a bookmark every minute, also where nothing changes (seen in v1.36). */
+  /**
+   * The server sends a bookmark every minute, also where nothing changes (seen in v1.36); on a loaded machine it may be
+   * late.
+   */
   readonly stallMs: number
   readonly backoffBaseMs: number
   readonly backoffCapMs: number
@@ -46,7 +49,7 @@ export interface WatchTuning {
 const defaults: WatchTuning = {
   pageSize: 500,
   minWatchS: 1_800,
-  stallMs: 90_000,
+  stallMs: 120_000,
   backoffBaseMs: 200,
   backoffCapMs: 30_000,
   steadyMs: 10_000,
