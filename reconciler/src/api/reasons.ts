@@ -27,7 +27,7 @@ export const reasons = {
   SpecInvalid: 'The Delivery itself is not valid; the message names the field.',
   SelfManaged: 'The Delivery would manage the reconciler itself.',
   Applying: 'The objects of the release are being written.',
-  ApplyRefused: 'The API server refused an object of the release; nothing of it was written.',
+  ApplyRefused: 'The API server refused an object of the release; the message names it.',
   FieldConflict: 'A field is held by another apply manager, which is never forced; nothing of that release is written.',
   NotOurs: 'An object of the release exists already and belongs to nobody or to another tool; it is not taken over.',
   OwnedByAnother: 'An object of the release belongs to another Delivery.',
