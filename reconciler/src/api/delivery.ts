@@ -14,6 +14,8 @@ export const plural = 'deliveries'
 export const maxInventory = 400
 export const maxHistory = 20
 export const maxDrifted = 20
+/** More than wait in a long pause, so that a tag that is moved meanwhile is known again. */
+export const maxTags = 100
 
 const closed = { additionalProperties: false } as const
 
@@ -232,6 +234,14 @@ export const HistoryEntrySchema = Type.Object(
   closed,
 )
 
+export const KnownTagSchema = Type.Object(
+  {
+    tag: Type.String({ maxLength: 128 }),
+    digest: Type.String({ maxLength: 135 }),
+  },
+  closed,
+)
+
 export const ConditionSchema = Type.Object(
   {
     type: Type.String({ maxLength: 316 }),
@@ -259,6 +269,13 @@ export const DeliveryStatusSchema = Type.Object(
     candidate: Type.Optional(RevisionSchema),
     previous: Type.Optional(RevisionSchema),
     highWater: Type.Optional(HighWaterSchema),
+    tags: Type.Optional(
+      Type.Array(KnownTagSchema, {
+        description: 'The digest that each tag had when it first came next: moved to another one it is not deployed.',
+        maxItems: maxTags,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
     rollout: Type.Optional(RolloutStatusSchema),
     history: Type.Optional(
       Type.Array(HistoryEntrySchema, { maxItems: maxHistory, 'x-kubernetes-list-type': 'atomic' }),
@@ -291,6 +308,7 @@ export type InventoryEntry = Static<typeof InventoryEntrySchema>
 export type DriftEntry = Static<typeof DriftEntrySchema>
 export type Summary = Static<typeof SummarySchema>
 export type HistoryEntry = Static<typeof HistoryEntrySchema>
+export type KnownTag = Static<typeof KnownTagSchema>
 export type Condition = Static<typeof ConditionSchema>
 
 export interface ObjectMeta {

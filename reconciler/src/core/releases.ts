@@ -1,4 +1,11 @@
-import type { DeliveryStatus, HighWater, Revision, RolloutStatus } from '../api/delivery.ts'
+import {
+  maxTags,
+  type DeliveryStatus,
+  type HighWater,
+  type KnownTag,
+  type Revision,
+  type RolloutStatus,
+} from '../api/delivery.ts'
 import { formatTime, parseTime } from '../api/time.ts'
 import type { KnownReleases, TaggedImage } from './release-order.ts'
 
@@ -11,11 +18,29 @@ export interface SeenImage extends TaggedImage {
 
 /** What status remembers of releases, in the words of release-order. */
 export function knownReleases(status: DeliveryStatus): KnownReleases {
-  const { highWater, candidate, current, previous, rollout, history = [] } = status
+  const { tags = [], highWater, candidate, current, previous, rollout, history = [] } = status
   // The latest word on a tag comes last, for a pin may have taken it where it was moved to.
-  const remembered = [...history, candidate, previous, current, rollout?.revision, highWater]
+  const remembered = [...history.toReversed(), candidate, ...tags, previous, current, rollout?.revision, highWater]
   const digests = new Map(remembered.flatMap((seen) => (seen === undefined ? [] : [[seen.tag, seen.digest] as const])))
   return { digests, ...(highWater !== undefined && { highWater: toTaggedImage(highWater) }) }
+}
+
+/** A tag keeps the digest under which it was known first: whether it was moved must not depend on what waits today. */
+export function rememberTag(
+  tags: readonly KnownTag[] | undefined,
+  seen: Pick<Revision, 'tag' | 'digest'> | undefined,
+): readonly KnownTag[] | undefined {
+  if (seen === undefined || tags?.some(({ tag }) => tag === seen.tag) === true) return tags
+  return [{ tag: seen.tag, digest: seen.digest }, ...(tags ?? [])].slice(0, maxTags)
+}
+
+/** What was rolled out is the word on its tag from then on, for a pin may take it where it was moved to. */
+export function settleTag(
+  tags: readonly KnownTag[] | undefined,
+  begun: Pick<Revision, 'tag' | 'digest'>,
+): readonly KnownTag[] {
+  const others = (tags ?? []).filter(({ tag }) => tag !== begun.tag)
+  return [{ tag: begun.tag, digest: begun.digest }, ...others].slice(0, maxTags)
 }
 
 /** From when on tags matter after a restart; compared by update time, for that is how the registry orders them. */

@@ -10,7 +10,7 @@ import {
 import type { Reason } from '../api/reasons.ts'
 import { formatTime } from '../api/time.ts'
 import { currentEntries, mergeInventory } from './inventory.ts'
-import { isUndecided } from './releases.ts'
+import { isUndecided, rememberTag, settleTag } from './releases.ts'
 
 /** Status from one step of a rollout to the next; what is about to be written stands in it before it is written. */
 
@@ -26,7 +26,7 @@ export interface Beginning {
 /** The write-ahead: from here on, a restart goes on with this release and knows every object that it may find. */
 export function beginRollout(status: DeliveryStatus, beginning: Beginning): DeliveryStatus {
   const { revision, highWater, objects, superseded, leaseEpoch, nowMs } = beginning
-  const { candidate: _, ...rest } = status
+  const { candidate, ...rest } = status
   const { rollout } = status
   const history = isUndecided(rollout)
     ? remember(status, { ...named(rollout.revision), outcome: 'Superseded', at: formatTime(nowMs) })
@@ -35,6 +35,7 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
     ...rest,
     ...(history !== undefined && { history }),
     highWater,
+    tags: [...settleTag(rememberTag(status.tags, candidate), revision)],
     rollout: {
       revision,
       phase: 'Applying',

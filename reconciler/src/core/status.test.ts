@@ -1,8 +1,9 @@
 import t from 'tap'
-import type { DeliveryStatus } from '../api/delivery.ts'
+import { maxTags, type DeliveryStatus } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import type { Standing } from './conditions.ts'
 import type { Pause } from './pause.ts'
+import { knownReleases } from './releases.ts'
 import { describeStatus, type StatusUpdate } from './status.ts'
 import { desired, image, revision, running, startMs } from './test-builders.ts'
 
@@ -121,6 +122,33 @@ t.test('the same words at another time leave status as it is', async (t) => {
   const once = describe(running(1), { pending: image(2), drift: [drifted] })
 
   t.same(describe(once, { pending: image(2), drift: [drifted], nowMs: nowMs + 60_000 }), once)
+})
+
+t.test('the digest of a tag that waited is remembered when it waits no more, once', async (t) => {
+  const waits = describe(running(1), { pending: image(2) })
+  const left = describe(waits, { pending: image(3) })
+
+  t.same(waits.tags, [{ tag: 'r2', digest: image(2).digest }])
+  t.same(
+    left.tags?.map(({ tag }) => tag),
+    ['r3', 'r2'],
+  )
+  t.same(describe(left, { pending: image(3) }), left)
+  t.equal(knownReleases(describe(left)).digests.get('r2'), image(2).digest)
+})
+
+t.test('a candidate from before tags were remembered is remembered too', async (t) => {
+  const { tags: _, ...earlier } = describe(running(1), { pending: image(2) })
+
+  t.equal(knownReleases(describe(earlier)).digests.get('r2'), image(2).digest)
+})
+
+t.test('no more tags are remembered than status may hold', async (t) => {
+  let status = running(1)
+  for (let n = 2; n < maxTags + 10; n += 1) status = describe(status, { pending: image(n) })
+
+  t.equal(status.tags?.length, maxTags)
+  t.equal(status.tags?.[0]?.tag, `r${maxTags + 9}`)
 })
 
 function describe(status: DeliveryStatus, fields: Partial<StatusUpdate> = {}): DeliveryStatus {

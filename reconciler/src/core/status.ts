@@ -10,7 +10,7 @@ import { formatTime } from '../api/time.ts'
 import { nextConditions, type Standing } from './conditions.ts'
 import type { Desired } from './desired.ts'
 import type { DriftedObject } from './observed.ts'
-import { isSameRelease, shortTag, toRevision, type SeenImage } from './releases.ts'
+import { isSameRelease, rememberTag, shortTag, toRevision, type SeenImage } from './releases.ts'
 
 export interface StatusUpdate {
   readonly desired: Desired
@@ -25,8 +25,9 @@ export interface StatusUpdate {
 /** The parts of status that tell a person how it stands; a time in it moves only with what it belongs to. */
 export function describeStatus(status: DeliveryStatus, update: StatusUpdate): DeliveryStatus {
   const { desired, standing, drift, nowMs } = update
-  const { candidate: _, drifted: before = [], ...rest } = status
+  const { candidate: left, drifted: before = [], tags: known, ...rest } = status
   const candidate = nextCandidate(status, update)
+  const tags = rememberTag(rememberTag(known, left), candidate)
   const drifted =
     drift === 'unknown' ? before : drift.slice(0, maxDrifted).map((object) => toDriftEntry(object, before, nowMs))
   const { pause, generation } = desired
@@ -38,6 +39,7 @@ export function describeStatus(status: DeliveryStatus, update: StatusUpdate): De
     conditions,
     summary: summarise(status, update, ready, candidate),
     ...(candidate !== undefined && { candidate }),
+    ...(tags !== undefined && { tags: [...tags] }),
     ...(drifted.length > 0 && { drifted }),
     ...(desired.reconcileRequest !== undefined && { lastHandledReconcileRequest: desired.reconcileRequest }),
   }

@@ -17,11 +17,13 @@ import {
   wroteObjects,
 } from './rollout.ts'
 import { describeStatus } from './status.ts'
-import { desired, image, repository, startMs } from './test-builders.ts'
+import { desired, digestOf, image, repository, startMs } from './test-builders.ts'
 
 /** What may happen to a Delivery, in any order. */
 export type Happening =
   | { readonly kind: 'push'; readonly sequence: number | undefined }
+  /** The tag of an earlier push names another digest, as after a second push under the same name. */
+  | { readonly kind: 'move'; readonly push: number; readonly sequence: number | undefined }
   | { readonly kind: 'poll'; readonly isComplete: boolean }
   | { readonly kind: 'health'; readonly state: Health['state'] }
   | { readonly kind: 'pause'; readonly mode: 'all' | 'releases' | 'none' }
@@ -38,6 +40,10 @@ const states = fc.constantFrom('current' as const, 'inProgress' as const, 'faile
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 8, arbitrary: fc.constant({ kind: 'reconcile' as const }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('push' as const), sequence: optional(20) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('move' as const), push: fc.nat(5), sequence: optional(40) }),
+  },
   { weight: 4, arbitrary: fc.constant({ kind: 'poll' as const, isComplete: true }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'poll' as const, isComplete: false }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('health' as const), state: states }) },
@@ -62,6 +68,7 @@ export class World {
   #nowMs = startMs
   #health: Health['state'] = 'inProgress'
   #isRefused = false
+  #moves = 0
 
   plan(): Plan {
     return decide(this.desired, this.observed, this.#nowMs)
@@ -74,6 +81,9 @@ export class World {
         this.pushed.push({ ...base, ...sequenceOf(next) })
         return
       }
+      case 'move':
+        this.#move(next)
+        return
       case 'poll':
         this.#poll(next.isComplete)
         return
@@ -101,6 +111,14 @@ export class World {
       case 'reconcile':
         this.#reconcile()
     }
+  }
+
+  #move(next: Extract<Happening, { kind: 'move' }>): void {
+    const before = this.pushed[next.push]
+    if (before === undefined) return
+    this.#moves += 1
+    const { sequence: _, ...base } = before
+    this.pushed[next.push] = { ...base, digest: digestOf(10_000 + this.#moves), ...sequenceOf(next) }
   }
 
   #poll(isComplete: boolean): void {
