@@ -233,6 +233,21 @@ t.test('what another made since the dry run saw nothing is not taken over', asyn
   }
 })
 
+t.test('of two Deliveries that make the same object at once, one has it and the other is told', async (t) => {
+  const { namespace, tenant, signal, store, read } = await setUp(t, 'made at once')
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    const rivals = ['one', 'two'].map((owner) => ownedBy(namespace, owner, configMap(namespace, name, { owner })))
+    const ends = await Promise.allSettled(
+      rivals.map((object) => store.apply(object, { tenant, seen: { live: undefined }, signal })),
+    )
+    const [made] = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
+    const refused = ends.flatMap((end): unknown[] => (end.status === 'rejected' ? [end.reason] : []))
+    t.match(refused, [{ kind: 'waiting', reason: 'OwnedByAnother' }])
+    t.equal(refused.length, 1)
+    t.same(await read(configMap(namespace, name, {})), made)
+  }
+})
+
 t.test('of every kind, what was deleted since it was seen is not made anew', async (t) => {
   const { namespace, tenant, signal, store, delete: remove, read } = await setUp(t, 'deleted meanwhile')
   for (const { object } of samples(namespace)) {

@@ -16,6 +16,20 @@ import { isFieldConflict } from './refusal.ts'
 const dryRunsAtOnce = 8
 
 export function createObjectStore(client: KubeClient): ObjectStore {
+  const turns = new Map<string, Promise<unknown>>()
+
+  /** One at a time for an object: two Deliveries that begin together may both want to make it. */
+  async function inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
+    const before = turns.get(path) ?? Promise.resolve()
+    const mine = before.then(work, work)
+    turns.set(path, mine)
+    try {
+      return await mine
+    } finally {
+      if (turns.get(path) === mine) turns.delete(path)
+    }
+  }
+
   async function get(reference: ObjectReference, tenant: Tenant, signal: AbortSignal): Promise<KubeObject | undefined> {
     const request = { ...requestOf(reference, 'read'), method: 'GET', tenant, signal } as const
     const answer = await client.send<KubeObject>(request)
@@ -26,9 +40,13 @@ export function createObjectStore(client: KubeClient): ObjectStore {
 
   async function apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
     const { seen, tenant, signal } = options
+    if (seen?.live !== undefined) return applyOver(object, seen.live, options)
+    const reference = referenceOf(object)
     // A create has no lock: what another made since the dry run would be merged with, and taken over.
-    const live = seen?.live ?? (await get(referenceOf(object), tenant, signal))
-    return applyOver(object, live, options)
+    return inTurn(objectPath(reference), async () => {
+      const live = await get(reference, tenant, signal)
+      return applyOver(object, live, options)
+    })
   }
 
   async function applyOver(

@@ -19,8 +19,8 @@ export interface ApplyOptions {
   readonly force?: boolean
   /**
    * What a dry run just found there: saves the read, and the write fails where the object is another one by now. Where
-   * it found nothing there is nothing to lock, so that it is read again right before the write; only what another
-   * makes within that moment is still merged with.
+   * it found nothing there is nothing to lock, so that it is read again right before the write. Two
+   * Deliveries take turns at that; what another tool makes within that moment is still merged with.
    */
   readonly seen?: Pick<DryRun, 'live'>
   readonly signal: AbortSignal
