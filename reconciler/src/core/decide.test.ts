@@ -165,6 +165,40 @@ const cases: Record<string, Case> = {
     observed: observed({ status: running(1, { rollout: rollout() }), rollout: { ...inProgress, missing: drift } }),
     expected: { kind: 'apply', message: /Deployment\/web went missing/ },
   },
+  'an object that another hand changed in mid-rollout is written again, however well it is': {
+    observed: observed({
+      status: running(1, { rollout: rollout() }),
+      rollout: { health: { state: 'current' }, missing: [] },
+      drift,
+    }),
+    expected: { kind: 'apply', message: /Deployment\/web changed by another hand/ },
+  },
+  'it is not written again after the deadline, and the release does not run': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ deadline: formatTime(nowMs) }) }),
+      rollout: { health: { state: 'current' }, missing: [] },
+      drift,
+    }),
+    expected: { kind: 'fail', reason: 'RolloutTimeout', message: /by another hand: Deployment\/web/ },
+  },
+  'where drift is only reported it is awaited, and said': {
+    desired: desired({ spec: { drift: 'Report' } }),
+    observed: observed({
+      status: running(1, { rollout: rollout({ deadline: formatTime(nowMs + 1) }) }),
+      rollout: { health: { state: 'current' }, missing: [] },
+      drift,
+    }),
+    expected: { kind: 'await', message: /not as r2 holds it, by another hand: Deployment\/web/ },
+  },
+  'where drift is only reported the wait for it ends at the deadline': {
+    desired: desired({ spec: { drift: 'Report' } }),
+    observed: observed({
+      status: running(1, { rollout: rollout({ deadline: formatTime(nowMs) }) }),
+      rollout: { health: { state: 'failed', message: 'gave up' }, missing: [] },
+      drift,
+    }),
+    expected: { kind: 'fail', reason: 'RolloutTimeout', message: /by another hand: Deployment\/web/ },
+  },
   'a newer image supersedes a rollout under way': {
     observed: observed({
       status: running(2, { rollout: rollout() }),

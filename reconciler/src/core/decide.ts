@@ -2,6 +2,7 @@ import type { RolloutStatus } from '../api/delivery.ts'
 import { isReason } from '../api/reasons.ts'
 import { parseTime } from '../api/time.ts'
 import type { Desired } from './desired.ts'
+import type { Health } from './health.ts'
 import type { Observed, Problem, Refusal } from './observed.ts'
 import { targetKey, type Notice, type Plan, type Rest, type Stance, type Target } from './plan.ts'
 import { selectCandidate, type Selection } from './release-order.ts'
@@ -117,16 +118,16 @@ function newest(situation: Situation): Decision | undefined {
   return { kind: 'start', reason: 'Applying', message: `rolling out ${shortTag(candidate.tag)}`, target, superseded }
 }
 
-function objectHeld({ desired: { pause }, rollout, observed }: Situation): Decision | undefined {
+function objectHeld({ desired: { pause, work }, rollout, observed }: Situation): Decision | undefined {
   if (pause.kind === 'running' || pause.objects.length === 0 || rollout === undefined) return undefined
-  const writes = rollout.phase === 'Applying' || (observed.rollout?.missing.length ?? 0) > 0
+  const writes = rollout.phase === 'Applying' || unlikeWritten(work, observed).length > 0
   const tag = shortTag(rollout.revision.tag)
   if (writes) return rest('waiting', 'Paused', `the rollout of ${tag} is held: ${pause.message}`)
   if (rollout.phase === 'Pruning') return rest('ready', 'Ready', `${tag} runs; nothing is deleted: ${pause.message}`)
   return undefined
 }
 
-function underWay({ observed, rollout, nowMs }: Situation): Decision | undefined {
+function underWay({ desired, observed, rollout, nowMs }: Situation): Decision | undefined {
   if (rollout === undefined || rollout.phase === 'Failed') return undefined
   const tag = shortTag(rollout.revision.tag)
   if (rollout.phase === 'Applying')
@@ -135,25 +136,44 @@ function underWay({ observed, rollout, nowMs }: Situation): Decision | undefined
     return { kind: 'prune', reason: 'Ready', message: `${tag} runs; what it no longer holds is deleted` }
   }
 
-  const { health = { state: 'inProgress', message: 'its workloads were not read yet' }, missing = [] } =
-    observed.rollout ?? {}
-  if (missing.length > 0) {
-    const names = missing.map(({ kind, name }) => `${kind}/${name}`).join(', ')
+  const deadlineMs = rollout.deadline === undefined ? undefined : parseTime(rollout.deadline)
+  const isLate = deadlineMs !== undefined && nowMs >= deadlineMs
+  const unlike = unlikeWritten(desired.work, observed)
+  // Another hand that does it again and again gains the release no time.
+  if (unlike.length > 0 && !isLate) {
     return {
       kind: 'apply',
       reason: 'Applying',
-      message: `writing the objects of ${tag} again, for ${names} went missing`,
+      message: `writing the objects of ${tag} again, for ${unlike.join('; ')}`,
     }
   }
+  const health = healthOfRelease(observed, tag)
   if (health.state === 'current') return { kind: 'finish', reason: 'Ready', message: `${tag} runs` }
   if (health.state === 'failed') {
     return { kind: 'fail', reason: 'RolloutFailed', message: `${tag} failed: ${health.message}` }
   }
-  const deadlineMs = rollout.deadline === undefined ? undefined : parseTime(rollout.deadline)
-  if (deadlineMs !== undefined && nowMs >= deadlineMs) {
+  if (isLate) {
     return { kind: 'fail', reason: 'RolloutTimeout', message: `${tag} was not ready in time: ${health.message}` }
   }
   return { kind: 'await', reason: 'RolloutProgressing', message: `${tag} is rolled out: ${health.message}` }
+}
+
+/** What must be written again in mid-rollout, in words: what went missing and, where drift is taken back, what changed. */
+function unlikeWritten(work: Desired['work'], { rollout, drift }: Observed): readonly string[] {
+  const missing = rollout?.missing ?? []
+  const isCorrected = work.kind === 'work' && work.spec.drift === 'Correct'
+  return [
+    ...(missing.length > 0 ? [`${listObjects(missing)} went missing`] : []),
+    ...(isCorrected && drift.length > 0 ? [`${listObjects(drift)} changed by another hand`] : []),
+  ]
+}
+
+/** What another hand changed is not what the release holds, so that its pods say nothing of the release. */
+function healthOfRelease({ rollout, drift }: Observed, tag: string): Health {
+  if (rollout === undefined) return { state: 'inProgress', message: 'its workloads were not read yet' }
+  const foreign = [...rollout.missing, ...drift]
+  if (foreign.length === 0) return rollout.health
+  return { state: 'inProgress', message: `not as ${tag} holds it, by another hand: ${listObjects(foreign)}` }
 }
 
 function drifted({ desired, observed }: Situation): Decision | undefined {

@@ -10,7 +10,7 @@ export interface Observed {
   readonly registry: RegistryView
   /** The objects of the rollout in status; read while it waits. */
   readonly rollout?: RolloutView
-  /** Objects whose fields of ours another hand changed or removed. */
+  /** Objects whose fields of ours another hand changed or removed; in mid-rollout those that are missing stand there. */
   readonly drift: readonly DriftedObject[]
   /** Why the last release that was tried could not begin. */
   readonly refusal?: Refusal

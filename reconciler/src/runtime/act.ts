@@ -52,7 +52,7 @@ export async function act(plan: Plan, turn: Turn, scope: ActScope): Promise<Next
   if (work.kind === 'invalid') throw new Error(`a ${plan.kind} was planned under an invalid spec`)
   if (plan.kind === 'start') return start(plan, work, turn, scope)
   if (plan.kind === 'apply') return applyAgain(plan, work, turn, scope)
-  if (plan.kind === 'await') return awaitRollout(plan, work, turn)
+  if (plan.kind === 'await') return awaitRollout(plan, work, turn, scope)
   if (plan.kind === 'finish') return finish(plan, work, turn)
   if (plan.kind === 'fail') return fail(plan, turn)
   if (plan.kind === 'prune') return prune(plan, turn, scope)
@@ -175,6 +175,7 @@ async function writeObject(
   memory.healths.set(healthKey(written), {
     version: written.metadata.resourceVersion ?? '',
     health: healthOf(written, { sinceMs: turn.nowMs() }),
+    isChanged: false,
   })
   const { apiVersion, kind, metadata } = written
   const hash = ownedFieldsHash(written)
@@ -187,9 +188,10 @@ async function writeObject(
   }
 }
 
-async function awaitRollout(plan: Of<'await'>, work: Work, turn: Turn): Promise<Next> {
+async function awaitRollout(plan: Of<'await'>, work: Work, turn: Turn, { observed }: ActScope): Promise<Next> {
   const status = thawRollout(turn.status, { timeoutMs: work.timeoutMs, nowMs: turn.nowMs() })
-  await turn.write(status, { standing: standingOf(plan, 'progressing'), pending: plan.pending })
+  const { pending } = plan
+  await turn.write(status, { standing: standingOf(plan, 'progressing'), pending, drift: observed.drift })
   const deadlineMs = parseTime(rolloutOf(turn).deadline ?? '')
   return deadlineMs === undefined ? onEvent : { kind: 'after', ms: Math.max(0, deadlineMs - turn.nowMs()) }
 }

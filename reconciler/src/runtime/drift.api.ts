@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { DeliverySpec } from '../api/delivery.ts'
@@ -97,6 +98,35 @@ t.test('where drift is only reported, it stays, is shown, and goes with the next
   web.poll()
   t.notOk((await web.release('r2')).status?.drifted)
   t.match(await web.object(configMap), { data: { a: '3' } })
+})
+
+t.test('what another hand changes in mid-rollout is written again before the release counts as running', async (t) => {
+  const web = await running('mid-rollout')
+  web.registry.push({ documents: documentsOf(web, '2') })
+  web.poll()
+  await web.untilAwaited('r2')
+  const before = fieldsOf(await web.object(deployment))
+
+  await edits['another image']?.(web)
+  await web.rollOut()
+  await web.untilObject(deployment, (object) => isDeepStrictEqual(fieldsOf(object), before))
+
+  t.match((await web.release('r2')).status, { current: { tag: 'r2' }, history: [{ tag: 'r2', outcome: 'Ready' }] })
+  t.same(fieldsOf(await web.object(deployment)), before)
+})
+
+t.test('where drift is only reported, a release that another hand changed in mid-rollout does not run', async (t) => {
+  const web = await running('reported-mid-rollout', { drift: 'Report', rollout: { timeout: '5s' } })
+  web.registry.push({ documents: documentsOf(web, '2') })
+  web.poll()
+  await web.untilAwaited('r2')
+
+  await edits['another image']?.(web)
+  await web.rollOut()
+  await web.until('the change to be shown', ({ status }) => status?.drifted?.[0]?.name === 'web')
+
+  const failed = await web.untilReason('RolloutTimeout')
+  t.match(failed.status, { current: { tag: 'r1' }, rollout: { message: /by another hand: Deployment\/web/ } })
 })
 
 t.test('drift that came while nobody was there is found at the start', async (t) => {

@@ -15,8 +15,8 @@ export interface Memory {
   refusals: number
   /** How often in a row the same release was superseded before it began. */
   superseded?: { readonly target: string; readonly count: number }
-  /** Health by object, with the version in which it was read. */
-  readonly healths: Map<string, { readonly version: string; readonly health: Health }>
+  /** Health by object, and whether it is as we wrote it, with the version in which it was read. */
+  readonly healths: Map<string, { readonly version: string; readonly health: Health; readonly isChanged: boolean }>
   /** The last request to reconcile that was heeded; status has it only once there is something to say. */
   heededRequest?: string
   /** The objects of the release that is being rolled out. */

@@ -29,7 +29,7 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
 
   const { rollout, inventory = [] } = status
   if (rollout?.phase === 'Waiting') {
-    return { ...base, drift: [], rollout: await viewRollout(rollout, currentEntries(inventory), scope) }
+    return { ...base, ...(await viewRollout(rollout, currentEntries(inventory), scope)) }
   }
   // While objects are written or deleted they differ from status because of us.
   const isSettled = rollout === undefined || rollout.phase === 'Failed'
@@ -44,22 +44,24 @@ async function viewRollout(
   { revision }: RolloutStatus,
   entries: readonly InventoryEntry[],
   scope: ObservationScope,
-): Promise<RolloutView> {
+): Promise<{ readonly rollout: RolloutView; readonly drift: readonly DriftedObject[] }> {
   const sinceMs = revision.appliedAt === undefined ? undefined : parseTime(revision.appliedAt)
   const options = sinceMs === undefined ? {} : { sinceMs }
   const read = await Promise.all(
     entries.map(async (entry) => ({
       entry,
-      health: await readHealth(entry, scope, (object) => healthOf(object, options)),
+      found: await readHealth(entry, scope, (object) => healthOf(object, options)),
     })),
   )
-  const named = read.flatMap(({ entry, health }): NamedHealth[] =>
-    health === undefined ? [] : [{ name: `${entry.kind}/${entry.name}`, health }],
+  const named = read.flatMap(({ entry, found }): NamedHealth[] =>
+    found === undefined ? [] : [{ name: `${entry.kind}/${entry.name}`, health: found.health }],
   )
-  const missing = read.filter(({ health }) => health === undefined)
+  const { namespace } = scope.tenant
+  const missing = read.filter(({ found }) => found === undefined)
+  const changed = read.filter(({ found }) => found?.isChanged === true)
   return {
-    health: summariseHealth(named),
-    missing: missing.map(({ entry }) => referenceOf(entry, scope.tenant.namespace)),
+    rollout: { health: summariseHealth(named), missing: missing.map(({ entry }) => referenceOf(entry, namespace)) },
+    drift: changed.map(({ entry }) => ({ ...referenceOf(entry, namespace), isMissing: false })),
   }
 }
 
@@ -68,19 +70,23 @@ async function readHealth(
   entry: InventoryEntry,
   { key, tracker, objects, memory, tenant, signal }: ObservationScope,
   judge: (object: KubeObject) => Health,
-): Promise<Health | undefined> {
+): Promise<{ readonly health: Health; readonly isChanged: boolean } | undefined> {
   const name = entryKey(entry)
   const known = memory.healths.get(name)
-  if (known !== undefined && known.version === tracker.versionOf(key, name)) return known.health
+  if (known !== undefined && known.version === tracker.versionOf(key, name)) return known
 
   const object = await objects.get(referenceOf(entry, tenant.namespace), tenant, signal)
   if (object === undefined) {
     memory.healths.delete(name)
     return undefined
   }
-  const health = judge(object)
-  memory.healths.set(name, { version: object.metadata.resourceVersion ?? '', health })
-  return health
+  const found = {
+    version: object.metadata.resourceVersion ?? '',
+    health: judge(object),
+    isChanged: isChanged(object, entry),
+  }
+  memory.healths.set(name, found)
+  return found
 }
 
 async function findDrift(
@@ -100,7 +106,12 @@ async function checkDrift(
   const reference = referenceOf(entry, tenant.namespace)
   const object = await objects.get(reference, tenant, signal)
   if (object === undefined) return { ...reference, isMissing: true }
-  if (entry.hash === undefined || ownedFieldsHash(object) !== entry.hash) return { ...reference, isMissing: false }
+  if (isChanged(object, entry)) return { ...reference, isMissing: false }
   tracker.verified(key, object)
   return undefined
+}
+
+/** Whether a field that we wrote holds something else, or is not ours any more. */
+function isChanged(object: KubeObject, { hash }: InventoryEntry): boolean {
+  return hash === undefined || ownedFieldsHash(object) !== hash
 }
