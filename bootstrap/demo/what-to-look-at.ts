@@ -1,9 +1,9 @@
+import { dirname } from 'node:path'
 import { type DemoContext, platformOf, predictorHost, predictorNamespace } from './context.ts'
 
 /** What a person may type now, each line on its own. */
 export function whatToLookAt(context: DemoContext): string {
   const { cluster, ingressUrl, prometheusUrl, kubectl } = platformOf(context)
-  const command = `${kubectl} --kubeconfig ${cluster.kubeconfig}`
   return [
     '',
     'The cluster stays up until Ctrl-C. In another terminal:',
@@ -11,9 +11,10 @@ export function whatToLookAt(context: DemoContext): string {
     '  The predictor behind the Ingress',
     `    curl -H 'Host: ${predictorHost}' ${ingressUrl}/version`,
     `    curl -H 'Host: ${predictorHost}' -X POST '${ingressUrl}/predict?symbol=BTC'`,
-    '  What became of each SHA',
-    `    ${command} get deliveries --all-namespaces`,
-    `    ${command} -n ${predictorNamespace} describe delivery predictor`,
+    '  What became of each SHA; docs/operations.md has more to type',
+    `    export KUBECONFIG=${cluster.kubeconfig} PATH=${dirname(kubectl)}:$PATH`,
+    '    kubectl get deliveries --all-namespaces',
+    `    kubectl -n ${predictorNamespace} describe delivery predictor`,
     '  Prometheus',
     `    ${prometheusUrl}/graph`,
     '',

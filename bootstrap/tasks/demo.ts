@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import type { DemoContext } from '../demo/context.ts'
 import { makeReport, type StepResult, writeReport } from '../demo/report.ts'
 import { ending, story, tell } from '../demo/story.ts'
+import { nativeBackend } from '../local/native/backend.ts'
 import { whatToLookAt } from '../demo/what-to-look-at.ts'
 
 const options = new Command('npm run demo --')
@@ -15,6 +16,14 @@ const options = new Command('npm run demo --')
 
 if (process.getuid?.() !== 0) {
   console.error('The demo brings up a real node in namespaces of its own, and needs root for that: sudo npm run demo')
+  process.exit(1)
+}
+
+if ((await nativeBackend().find(options.name)) !== undefined) {
+  console.error(
+    `A cluster ${options.name} is up already, of another demo perhaps. Tell this story beside it with --name OTHER, ` +
+      `or take that one down: npm run cluster -- down --name ${options.name}`,
+  )
   process.exit(1)
 }
 
