@@ -17,7 +17,7 @@ t.test('counts the assertions of nested tests', async (t) => {
     'ok 1 - a.test.ts',
     '1..1',
   )
-  t.same(readTap(text), { passed: 2, failed: 0, empty: [] })
+  t.same(readTap(text), { passed: 2, failed: 0, failures: [], empty: [] })
 })
 
 t.test('names a test that asserts nothing, though tap lets it pass', async (t) => {
@@ -41,4 +41,22 @@ t.test('refuses a skipped and an unfinished test', async (t) => {
 t.test('counts a failed assertion, and a stream that ends early', async (t) => {
   t.equal(readTap(tap('not ok 1 - wrong', '1..1')).failed, 1)
   t.ok(readTap(tap('ok 1 - right', '1..2')).failed > 0)
+})
+
+t.test('names what failed by its whole path, with what tap found', async (t) => {
+  const text = tap(
+    '# Subtest: a.test.ts',
+    '    # Subtest: one',
+    '        not ok 1 - equal',
+    '          ---',
+    '          found: 3',
+    '          wanted: 4',
+    '          ...',
+    '        1..1',
+    '    not ok 1 - one',
+    '    1..1',
+    'not ok 1 - a.test.ts',
+    '1..1',
+  )
+  t.match(readTap(text).failures, [/^a\.test\.ts > one > equal\n.*found: 3.*wanted: 4/s])
 })

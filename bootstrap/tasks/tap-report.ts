@@ -1,8 +1,11 @@
+import { inspect } from 'node:util'
 import { Parser, type FinalResults } from 'tap-parser'
 
 export interface TestCounts {
   readonly passed: number
   readonly failed: number
+  /** What failed: its full name, and what tap says of it. */
+  readonly failures: readonly string[]
   /** Full names of tests that asserted nothing, or were skipped: both are failures here. */
   readonly empty: readonly string[]
 }
@@ -12,6 +15,7 @@ interface TestPoint {
   readonly name: string
   readonly skip?: string | boolean
   readonly todo?: string | boolean
+  readonly diag?: unknown
 }
 
 /**
@@ -20,7 +24,7 @@ interface TestPoint {
  */
 export function readTap(text: string): TestCounts {
   const empty: string[] = []
-  let failed = 0
+  const failures: string[] = []
   let passed = 0
 
   function follow(parser: Parser, path: readonly string[]): void {
@@ -33,7 +37,7 @@ export function readTap(text: string): TestCounts {
     parser.on('assert', (result: TestPoint) => {
       if (result.skip || result.todo) empty.push([...path, result.name, 'skipped or unfinished'].join(' > '))
       else if (!closesSubtest && result.ok) passed += 1
-      else if (!closesSubtest) failed += 1
+      else if (!closesSubtest) failures.push(describeFailure([...path, result.name], result.diag))
       closesSubtest = false
     })
     parser.on('complete', (results: FinalResults) => {
@@ -44,6 +48,15 @@ export function readTap(text: string): TestCounts {
   const parser = new Parser({})
   follow(parser, [])
   parser.end(text)
-  if (!parser.ok && failed === 0) failed = 1
-  return { passed, failed, empty }
+  if (!parser.ok && failures.length === 0) failures.push('the run ended before its tests did')
+  return { passed, failed: failures.length, failures, empty }
+}
+
+const mostDiagnosis = 4_000
+
+function describeFailure(path: readonly string[], diag: unknown): string {
+  const name = path.join(' > ')
+  if (diag === undefined || diag === null) return name
+  const text = inspect(diag, { depth: 6, breakLength: 120 })
+  return `${name}\n${text.length > mostDiagnosis ? `${text.slice(0, mostDiagnosis)} …` : text}`
 }

@@ -42,15 +42,17 @@ const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort())
 
 const left: string[] = []
-const total = { passed: 0, failed: 0, empty: [] as string[] }
+const total = { passed: 0, failed: 0, failures: [] as string[], empty: [] as string[] }
 for (const tier of chosen()) {
   if (interruption.signal.aborted) break
   const counts = await runTier(tier)
   total.passed += counts.passed
   total.failed += counts.failed
+  total.failures.push(...counts.failures)
   total.empty.push(...counts.empty)
 }
 
+for (const failure of total.failures) console.error(`failed: ${failure}\n`)
 for (const name of total.empty) console.error(`not a test: ${name}`)
 for (const reason of left) console.error(reason)
 const failed = total.failed + total.empty.length
@@ -70,7 +72,7 @@ function chosen(): readonly Tier[] {
 
 async function runTier(tier: Tier): Promise<TestCounts> {
   const testFiles = files.length > 0 ? files : await findTests(tier.pattern)
-  const none: TestCounts = { passed: 0, failed: 0, empty: [] }
+  const none: TestCounts = { passed: 0, failed: 0, failures: [], empty: [] }
   if (testFiles.length === 0) return none
 
   console.log(`\n${tier.name}: ${testFiles.length} files`)
@@ -97,7 +99,8 @@ async function runTier(tier: Tier): Promise<TestCounts> {
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
     // tap may fail for what is no assertion: a crash before the first, a test that never ended.
-    return exitCode !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+    if (exitCode === 0 || counts.failed > 0) return counts
+    return { ...counts, failed: 1, failures: [`${tier.name}: tap ended with ${exitCode}`] }
   } finally {
     await rm(folder, { recursive: true, force: true })
     await prepared?.release()

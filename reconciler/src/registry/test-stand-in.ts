@@ -5,6 +5,7 @@ import type { Test } from 'tap'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import type { RegistryConfigInput } from '../../../bootstrap/local/registry/config.ts'
 import { startRegistryWithContent } from '../../../bootstrap/local/registry/testing-content.ts'
+import type { StandInOptions } from '../../../bootstrap/local/registry/stand-in.ts'
 import { testIds, type TestRegistry } from '../../../bootstrap/local/registry/testing.ts'
 import { AcrTagSource, defaultAudience, type AcrOptions } from './acr.ts'
 import { encodeBundle } from './bundle-format.ts'
@@ -28,8 +29,12 @@ export interface StandIn {
   reader(): RegistryConnection
 }
 
-export async function startStandIn(t: Test, config: Partial<RegistryConfigInput> = {}): Promise<StandIn> {
-  const registry = await startRegistryWithContent(t, config)
+export async function startStandIn(
+  t: Test,
+  config: Partial<RegistryConfigInput> = {},
+  options: StandInOptions = {},
+): Promise<StandIn> {
+  const registry = await startRegistryWithContent(t, config, options)
   const dispatcher = dispatcherTo(registry)
   t.teardown(() => dispatcher.destroy())
   const lifetime = new AbortController()
