@@ -36,7 +36,7 @@ t.test('the pods of a workload, and no others, are watched as the tenant', async
   const stop = new AbortController()
   t.teardown(() => stop.abort())
   const events: string[] = []
-  const watch = createPodSource(watches).watchPods(
+  const watch = createPodSource({ client: cluster.admin, watches }).watchPods(
     deployment(namespace, 'web', 'a:1', { selector }),
     tenant,
     (event) => events.push(event.type === 'synced' ? event.type : `${event.type} ${event.object.metadata.name}`),

@@ -89,14 +89,31 @@ export interface WatchSource {
   ): Watch<T>
 }
 
+/** A container whose log is wanted. */
+export interface LogRequest {
+  readonly pod: string
+  readonly container: string
+  /** Of the run before the one that goes on. */
+  readonly wantsPreviousLog: boolean
+}
+
+/** What a rollout asks of its pods, as the tenant. Throws AppError alone. */
 export interface PodSource {
-  /** The pods that a workload selects, watched as the tenant for as long as its rollout lasts. */
+  /** The pods that a workload selects, watched for as long as its rollout lasts. */
   watchPods(
     workload: KubeObject,
     tenant: Tenant,
     onEvent: (event: WatchEvent<KubeObject>) => void,
     signal: AbortSignal,
   ): Watch<KubeObject>
+  /** Metadata of the ReplicaSets that a Deployment selects. */
+  replicaSets(deployment: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<readonly KubeObject[]>
+  /** Events of type Warning that regard an object, in no order, bounded in number. */
+  warnings(regarding: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<readonly KubeObject[]>
+  /** The last lines that a container wrote, 2 KiB at most; undefined where there are none to be had. */
+  lastLog(request: LogRequest, tenant: Tenant, signal: AbortSignal): Promise<string | undefined>
+  /** Deletes only that very pod, as it was read. False where it is gone or another. */
+  remove(pod: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<boolean>
 }
 
 export interface StatusWriter {
