@@ -24,12 +24,16 @@ export const ciIdentity = {
 
 export const repositories = { predictor: 'predictor', windlass: 'windlass', local: 'local/*' } as const
 
-/** Who may do what in the local registry; the table that `infra/` has for Azure, in small. */
+/**
+ * Who may do what in the local registry; the table that `infra/` has for Azure, in small. `delivered` names further
+ * repositories, `bench/*`, that CI pushes to and the reconciler delivers from.
+ */
 export function registryIdentities(
   cluster: Pick<NativeCluster, 'pullCredential'>,
   ciPassword: string,
+  delivered: readonly string[] = [],
 ): RegistryConfigInput['identities'] {
-  const all = Object.values(repositories)
+  const all = [...Object.values(repositories), ...delivered]
   const push = all.map((repository) => ({
     repository,
     actions: ['pull', 'push', 'metadata_read', 'metadata_write'] as const,
@@ -44,7 +48,10 @@ export function registryIdentities(
       name: 'reconciler',
       clientId: reconcilerIdentity.clientId,
       federated: federated(reconcilerIdentity),
-      permissions: [{ repository: repositories.predictor, actions: ['pull', 'metadata_read'] }],
+      permissions: [repositories.predictor, ...delivered].map((repository) => ({
+        repository,
+        actions: ['pull', 'metadata_read'],
+      })),
     },
     {
       name: 'ci',

@@ -13,6 +13,8 @@ import { openRegistry, type RegistryService, startRegistry } from './registry-se
 
 export interface PlatformOptions {
   readonly name: string
+  /** Repositories that the reconciler delivers from, beside the predictor's: `bench/*`. */
+  readonly delivered?: readonly string[]
   readonly signal?: AbortSignal
   readonly onStep?: (step: string) => void
 }

@@ -28,6 +28,8 @@ export interface RegistryService {
 }
 
 interface StartOptions {
+  /** Repositories that are delivered from beside the predictor's. */
+  readonly delivered?: readonly string[]
   readonly signal?: AbortSignal
   readonly onStep?: (step: string) => void
 }
@@ -37,14 +39,16 @@ const apiUser = 'windlass-registry'
 
 /** Starts the registry in the cluster's namespaces, where it stays up with the cluster. */
 export async function startRegistry(cluster: NativeCluster, options: StartOptions = {}): Promise<RegistryService> {
-  const { signal, onStep } = options
+  const { signal, onStep, delivered } = options
   const dir = registryDir(cluster)
   const { distribution } = await ensureTools(['distribution'], options)
   onStep?.('starting the registry')
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const configFile = join(dir, 'config.json')
   await applyObjects(cluster.kubeconfig, [mayReadIssuerKeys], signal && { signal })
-  await writeFile(configFile, JSON.stringify(await configOf(cluster, dir, distribution)), { mode: 0o600 })
+  await writeFile(configFile, JSON.stringify(await configOf(cluster, dir, { distribution, delivered })), {
+    mode: 0o600,
+  })
   const program = join(import.meta.dirname, 'registry', 'main.ts')
   const started = await cluster.startProcess(processName, process.execPath, [program, '--config', configFile])
 
@@ -107,7 +111,11 @@ function adminSocket(dir: string): string {
   return join(dir, 'admin.sock')
 }
 
-async function configOf(cluster: NativeCluster, dir: string, distribution: string): Promise<RegistryConfigInput> {
+async function configOf(
+  cluster: NativeCluster,
+  dir: string,
+  { distribution, delivered }: { readonly distribution: string; readonly delivered: readonly string[] | undefined },
+): Promise<RegistryConfigInput> {
   const names = [platform.registryHost, platform.blobHost, platform.entraHost]
   const server = await cluster.issueCertificate({
     commonName: platform.registryHost,
@@ -138,7 +146,7 @@ async function configOf(cluster: NativeCluster, dir: string, distribution: strin
         },
       ],
     },
-    identities: registryIdentities(cluster, await passwordOf(dir)),
+    identities: registryIdentities(cluster, await passwordOf(dir), delivered),
   }
 }
 

@@ -1,12 +1,14 @@
 // `npm run bench -- poll [--json]`: what an unchanged poll costs, whatever the number of tags; and that other tags
 // which were pushed after a release do not hide it.
 import { createHash } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import { AcrTagSource, defaultAudience, defaultLimits } from '../src/registry/acr.ts'
-import { digestOf, mediaTypes } from '../src/registry/oci.ts'
+import { mediaTypes } from '../src/registry/oci.ts'
 import { RegistryConnection } from '../src/registry/registry-connection.ts'
 import type { TagHead } from '../src/registry/tag-source.ts'
+import { argumentsOrExit } from './bench-arguments.ts'
+import { formatTable } from './figures-table.ts'
 import { startBenchRegistry, type BenchRegistry } from './poll-registry.ts'
+import { smallConfig, smallImage } from './small-image.ts'
 
 interface Row {
   readonly tags: number
@@ -27,13 +29,13 @@ const unlimited = {
   timeoutMs: 60_000,
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
+const { json } = argumentsOrExit('poll', {})
 const registry = await startBenchRegistry(say)
 try {
   const rows: Row[] = []
   for (const tags of sizes) rows.push(await measure(registry, tags))
   print(rows)
-  if (values.json) console.log(JSON.stringify({ bench: 'poll', rows }))
+  if (json) console.log(JSON.stringify({ bench: 'poll', rows }))
 } finally {
   await registry.stop()
 }
@@ -121,29 +123,16 @@ function connectAsPublisher({ host, publisher, dispatcher }: BenchRegistry): Reg
 /** One small image a tag, each with a digest of its own. */
 async function pushAll(publisher: RegistryConnection, name: string, tags: readonly string[]): Promise<void> {
   const attempt = { host: publisher.http.registry, action: `push to ${name}` }
-  const config = Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux' }))
   const left = [...tags]
   await publisher.call(name, attempt, forever, async ({ content }) => {
-    await content.uploadBlob(config)
+    await content.uploadBlob(smallConfig)
     const pushNext = async () => {
       for (let tag = left.shift(); tag !== undefined; tag = left.shift()) {
-        await content.setManifest(imageManifest(config, tag), { tag, mediaType: mediaTypes.ociManifest })
+        await content.setManifest(smallImage(tag), { tag, mediaType: mediaTypes.ociManifest })
       }
     }
     await Promise.all(Array.from({ length: pushesAtOnce }, pushNext))
   })
-}
-
-function imageManifest(config: Buffer, content: string): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config: { mediaType: mediaTypes.ociConfig, digest: digestOf(config), size: config.byteLength },
-      layers: [],
-      annotations: { 'org.opencontainers.image.revision': content },
-    }),
-  )
 }
 
 function isRelease(tag: string): boolean {
@@ -152,12 +141,13 @@ function isRelease(tag: string): boolean {
 
 function print(rows: readonly Row[]): void {
   const columns = ['tags', 'requests/poll', 'bytes/poll', 'CPU ms/poll']
-  const lines = rows.map(({ tags, requestsPerPoll, bytesPerPoll, cpuMsPerPoll }) =>
-    [tags, requestsPerPoll, bytesPerPoll, cpuMsPerPoll].map(String),
-  )
-  for (const line of [columns, ...lines]) {
-    console.log(line.map((cell, i) => cell.padStart(columns[i]?.length ?? 0)).join('   '))
-  }
+  const cells = rows.map(({ tags, requestsPerPoll, bytesPerPoll, cpuMsPerPoll }) => [
+    tags,
+    requestsPerPoll,
+    bytesPerPoll,
+    cpuMsPerPoll,
+  ])
+  console.log(formatTable(columns, cells))
 }
 
 function say(line: string): void {
