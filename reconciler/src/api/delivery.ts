@@ -193,6 +193,12 @@ export const InventoryEntrySchema = Type.Object(
         description: 'Over the fields that we own, as the server returned them; absent until the object was written.',
       }),
     ),
+    replicas: Type.Optional(
+      Type.Integer({
+        format: 'int32',
+        description: 'The number of replicas that we applied; absent where it is not ours to set.',
+      }),
+    ),
     stale: Type.Optional(
       Type.Boolean({ description: 'Of an older release: deleted once the newest is ready, if spec.prune says so.' }),
     ),

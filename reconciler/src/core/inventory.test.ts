@@ -22,6 +22,14 @@ t.test('what is known of an object stays until it is written anew', async (t) =>
   t.same(mergeInventory(before, [entry('a', { hash: 'new' })]), [entry('a', { hash: 'new', uid: 'u' })])
 })
 
+t.test('a number of replicas is known until the object is written without one', async (t) => {
+  const before = [entry('a', { hash: 'old', replicas: 3 })]
+
+  t.same(mergeInventory(before, [entry('a')]), before)
+  t.same(mergeInventory(before, [entry('a', { hash: 'new' })]), [entry('a', { hash: 'new' })])
+  t.same(mergeInventory(before, [entry('a', { hash: 'new', replicas: 4 })]), [entry('a', { hash: 'new', replicas: 4 })])
+})
+
 t.test('an object is the same under another version of its group', async (t) => {
   const before = [entry('a', { apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler' })]
   const now = [entry('a', { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' })]

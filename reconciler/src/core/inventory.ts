@@ -10,7 +10,7 @@ export function mergeInventory(
   const known = new Map(before.map((entry) => [entryKey(entry), entry]))
   const left = before.filter((entry) => !held.has(entryKey(entry)))
   return [
-    ...release.map((entry) => ({ ...withoutStale(known.get(entryKey(entry)) ?? entry), ...entry })),
+    ...release.map((entry) => learn(known.get(entryKey(entry)), entry)),
     ...left.map((entry) => ({ ...entry, stale: true })),
   ]
 }
@@ -44,7 +44,10 @@ export function entryKey({ apiVersion, kind, name }: Pick<InventoryEntry, 'apiVe
   return `${slash < 0 ? '' : apiVersion.slice(0, slash)}/${kind}/${name}`
 }
 
-function withoutStale(entry: InventoryEntry): InventoryEntry {
-  const { stale: _, ...rest } = entry
-  return rest
+/** Before it is written what was known of an object still holds; once it is, its number of replicas may be nobody's. */
+function learn(known: InventoryEntry | undefined, entry: InventoryEntry): InventoryEntry {
+  if (known === undefined) return entry
+  const { stale: _, replicas, ...rest } = known
+  const isWritten = entry.hash !== undefined
+  return { ...rest, ...(!isWritten && replicas !== undefined && { replicas }), ...entry }
 }

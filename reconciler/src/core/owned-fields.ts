@@ -8,15 +8,18 @@ import { createHash } from 'node:crypto'
 import { fieldManager } from '../api/annotations.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../api/object.ts'
 import { canonicalJson } from './canonical-json.ts'
+import { withoutPath, type FieldSet } from './field-set.ts'
+import { isScalable, replicasPath } from './scalable.ts'
 
-/** A set of fields as managedFields writes it: `f:` field, `k:` list item by its keys, `v:` set member, `i:` index. */
-type FieldSet = { readonly [step: string]: FieldSet }
-
-/** Hex SHA-256; undefined where nothing of the object is ours. */
+/**
+ * Hex SHA-256; undefined where nothing of the object is ours. The number of replicas is not in it: an autoscaler may
+ * take that over, so that the inventory keeps it apart (replicas.ts).
+ */
 export function ownedFieldsHash(object: KubeObject): string | undefined {
   const entry = ownEntry(object)
-  const ours = (entry?.fieldsV1 ?? {}) as FieldSet
-  if (entry === undefined || Object.keys(ours).length === 0) return undefined
+  const owned = (entry?.fieldsV1 ?? {}) as FieldSet
+  if (entry === undefined || Object.keys(owned).length === 0) return undefined
+  const ours = isScalable(object) ? withoutPath(owned, replicasPath) : owned
   const others = otherEntries(object).map(({ fieldsV1 }) => (fieldsV1 ?? {}) as FieldSet)
   return sha256([entry.apiVersion ?? '', ownedValue(object, ours, others)])
 }
@@ -38,14 +41,15 @@ export function ownershipHint(object: KubeObject): string {
 }
 
 function ownEntry({ metadata }: KubeObject): ManagedFieldsEntry | undefined {
-  return metadata.managedFields?.find(isOurs)
+  return metadata.managedFields?.find(isOurApply)
 }
 
 function otherEntries({ metadata }: KubeObject): ManagedFieldsEntry[] {
-  return (metadata.managedFields ?? []).filter((entry) => !isOurs(entry))
+  return (metadata.managedFields ?? []).filter((entry) => !isOurApply(entry))
 }
 
-function isOurs({ manager, operation, subresource }: ManagedFieldsEntry): boolean {
+/** What our server-side apply set; `/status` and the like are not ours. */
+export function isOurApply({ manager, operation, subresource }: ManagedFieldsEntry): boolean {
   return manager === fieldManager && operation === 'Apply' && !subresource
 }
 

@@ -21,6 +21,7 @@ export function explainMissingAccounts(store: ObjectStore, client: KubeClient): 
     get: (reference, tenant, signal) => explained(store.get(reference, tenant, signal), tenant, signal),
     apply: (object, options) => explained(store.apply(object, options), options.tenant, options.signal),
     dryRunAll: (objects, options) => explained(store.dryRunAll(objects, options), options.tenant, options.signal),
+    autoscalers: (tenant, signal) => explained(store.autoscalers(tenant, signal), tenant, signal),
     remove: (object, tenant, signal) => explained(store.remove(object, tenant, signal), tenant, signal),
   }
 }

@@ -4,9 +4,11 @@
  */
 import { fieldManager } from '../api/annotations.ts'
 import type { ObjectReference } from '../api/object.ts'
+import { adoptability, isAdoptable, isAdoptedManager } from '../core/adoption.ts'
 import { AppError } from '../core/errors.ts'
 import { refusedError, type Answer, type KubeClient, type KubeRequest } from './client.ts'
 import { describeHeld, heldFields } from './field-conflict.ts'
+import { managedFieldsBefore, managedFieldsRequest } from './managed-fields.ts'
 import { ownershipOf } from './ownership.ts'
 import { displayName, objectPath } from './paths.ts'
 import type { ApplyOptions, DryRun, KubeObject, ObjectStore, Tenant } from './ports.ts'
@@ -40,13 +42,23 @@ export function createObjectStore(client: KubeClient): ObjectStore {
 
   async function apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
     const { seen, tenant, signal } = options
-    if (seen?.live !== undefined) return applyOver(object, seen.live, options)
+    if (seen?.live !== undefined && managedFieldsBefore(seen.live, object, options) === undefined) {
+      return applyOver(object, seen.live, options)
+    }
     const reference = referenceOf(object)
     // A create has no lock: what another made since the dry run would be merged with, and taken over.
     return inTurn(objectPath(reference), async () => {
       const live = await get(reference, tenant, signal)
-      return applyOver(object, live, options)
+      if (seen?.live !== undefined && live?.metadata.uid !== seen.live.metadata.uid) throw movedError(object)
+      return applyOver(object, live && (await prepareFields(live, object, options)), options)
     })
+  }
+
+  async function prepareFields(live: KubeObject, object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
+    assertOurs(live, object, options)
+    const managedFields = managedFieldsBefore(live, object, options)
+    if (managedFields === undefined) return live
+    return client.request<KubeObject>(managedFieldsRequest(live, managedFields, referenceOf(object), options))
   }
 
   async function applyOver(
@@ -54,7 +66,7 @@ export function createObjectStore(client: KubeClient): ObjectStore {
     live: KubeObject | undefined,
     options: ApplyOptions,
   ): Promise<KubeObject> {
-    if (live !== undefined) assertOurs(live, object)
+    if (live !== undefined) assertOurs(live, object, options)
     // Without its uid an object that was deleted meanwhile would be made anew, and one made anew be taken over.
     const request = applyRequest(object, { uid: live?.metadata.uid }, options)
     const answer = await client.send<KubeObject>(request)
@@ -68,14 +80,17 @@ export function createObjectStore(client: KubeClient): ObjectStore {
     const { tenant, signal } = options
     const live = await get(referenceOf(object), tenant, signal)
     if (live === undefined) throw movedError(object)
-    assertOurs(live, object)
+    assertOurs(live, object, options)
     const { uid, resourceVersion } = live.metadata
     const locked = { uid, resourceVersion }
     const probe = applyRequest(object, locked, { ...options, dryRun: true })
     const conflict = await client.send<KubeObject>(probe)
     if (!conflict.ok) {
       if (!isFieldConflict(conflict.refusal)) throw refusedError(conflict.refusal, probe)
-      const fixed = heldFields(conflict.refusal.causes, live).filter(({ isDrift }) => !isDrift)
+      const isAdopted = options.adopt === true && isAdoptable(live)
+      const fixed = heldFields(conflict.refusal.causes, live).filter(
+        ({ manager, isDrift }) => !isDrift && !(isAdopted && isAdoptedManager(manager)),
+      )
       if (fixed.length > 0) throw conflictError(object, describeHeld(fixed))
     }
     const request = applyRequest(object, locked, options)
@@ -107,6 +122,18 @@ export function createObjectStore(client: KubeClient): ObjectStore {
       await Promise.all(Array.from({ length: dryRunsAtOnce }, work))
       if (errors.length > 0) throw gravestOf(Object.values(errors), objects.length)
       return runs
+    },
+    async autoscalers(tenant, signal) {
+      const request = {
+        method: 'GET',
+        path: `/apis/autoscaling/v2/namespaces/${encodeURIComponent(tenant.namespace)}/horizontalpodautoscalers`,
+        what: `list HorizontalPodAutoscalers of namespace ${tenant.namespace}`,
+        tenant,
+        signal,
+      } as const
+      const { items } = await client.request<{ readonly items: readonly KubeObject[] }>(request)
+      // The items of a list do not say what they are.
+      return items.map((item) => ({ ...item, apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' }))
     },
     async remove(object, tenant, signal) {
       const { uid, resourceVersion } = object.metadata
@@ -169,7 +196,7 @@ function bodyOf<T>(answer: Answer<T>, request: KubeRequest): T {
   throw refusedError(answer.refusal, request)
 }
 
-function assertOurs(live: KubeObject, desired: KubeObject): void {
+function assertOurs(live: KubeObject, desired: KubeObject, { adopt = false }: Pick<ApplyOptions, 'adopt'>): void {
   const subject = displayName(referenceOf(desired))
   const ownership = ownershipOf(live, desired)
   if (ownership.kind === 'another') {
@@ -177,13 +204,24 @@ function assertOurs(live: KubeObject, desired: KubeObject): void {
     throw new AppError({ kind: 'waiting', reason: 'OwnedByAnother', message })
   }
   if (ownership.kind === 'notOurs') {
-    const message = `${subject} is there already and was not applied by this Delivery; delete it or rename ours`
-    throw new AppError({ kind: 'waiting', reason: 'NotOurs', message })
+    const why = adopt
+      ? reasonToRefuse(live)
+      : 'set spec.adopt where kubectl or Helm made it; else delete it or rename ours'
+    if (why !== undefined) {
+      const message = `${subject} is there already and was not applied by this Delivery: ${why}`
+      throw new AppError({ kind: 'waiting', reason: 'NotOurs', message })
+    }
   }
   if (live.metadata.deletionTimestamp !== undefined) {
     const message = `${subject} is being deleted; it is applied again once it is gone`
     throw new AppError({ kind: 'retryable', reason: 'ApiConflict', message })
   }
+}
+
+/** Undefined where it may be taken over. */
+function reasonToRefuse(live: KubeObject): string | undefined {
+  const found = adoptability(live)
+  return found.kind === 'adoptable' ? undefined : `it is not taken over, for ${found.why}; delete it or rename ours`
 }
 
 function conflictError(object: KubeObject, held: string): AppError {

@@ -17,6 +17,8 @@ export interface ApplyOptions {
   readonly dryRun?: boolean
   /** Take back fields that an update manager holds. Apply managers' fields are never forced: see FieldConflict. */
   readonly force?: boolean
+  /** Take over an object that kubectl or Helm made: see core/adoption.ts. */
+  readonly adopt?: boolean
   /**
    * What a dry run just found there: saves the read, and the write fails where the object is another one by now. Where
    * it found nothing there is nothing to lock, so that it is read again right before the write. Two
@@ -43,13 +45,15 @@ export interface ObjectStore {
    */
   dryRunAll(
     objects: readonly KubeObject[],
-    options: Pick<ApplyOptions, 'tenant' | 'force' | 'signal'>,
+    options: Pick<ApplyOptions, 'tenant' | 'force' | 'adopt' | 'signal'>,
   ): Promise<readonly DryRun[]>
   /**
    * Server-side apply with our one field manager; answers the object as the server holds it afterwards. The object
    * carries the owner annotation of its Delivery, by which a live object is known as ours: NotOurs, OwnedByAnother.
    */
   apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>
+  /** The HorizontalPodAutoscalers of the tenant's namespace, whoever made them. */
+  autoscalers(tenant: Tenant, signal: AbortSignal): Promise<readonly KubeObject[]>
   /** Deletes only that very object: uid and resourceVersion are preconditions. False where it is gone or another. */
   remove(object: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<boolean>
 }

@@ -8,6 +8,7 @@ import { healthOf } from '../core/health.ts'
 import { entryKey, updateEntries } from '../core/inventory.ts'
 import type { Observed } from '../core/observed.ts'
 import { ownedFieldsHash } from '../core/owned-fields.ts'
+import { objectKey, ownedReplicas } from '../core/replicas.ts'
 import { targetKey, type Plan, type Stance, type Target } from '../core/plan.ts'
 import { appliedRevision } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
@@ -26,9 +27,9 @@ import type { TagSource } from '../registry/tag-source.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { readManifests } from './manifest-source.ts'
 import type { ObjectTracker } from './object-tracker.ts'
-import { healthKey } from './observation.ts'
 import { prepare, renderRelease, type Preparation } from './preparation.ts'
 import { pruneObjects } from './prune.ts'
+import { leaveReplicas } from './replicas.ts'
 import type { Turn } from './turn.ts'
 
 export interface ActScope {
@@ -123,7 +124,8 @@ async function begin({ revision, highWater, entries }: Preparation, plan: Of<'st
 
 async function applyAgain(plan: Of<'apply'>, work: Work, turn: Turn, scope: ActScope): Promise<Next> {
   const { revision } = rolloutOf(turn)
-  const objects = await renderedObjects(revision, work, turn, scope)
+  const rendered = await renderedObjects(revision, work, turn, scope)
+  const objects = await leaveReplicas(rendered, rendered, { ...scope, tenant: turn.tenant, signal: turn.signal })
   turn.memory.healths.clear()
   const status = claimRollout(turn.status, turn.leaseEpoch)
   await turn.write(status, { standing: standingOf(plan, 'progressing'), pending: plan.pending })
@@ -172,19 +174,21 @@ async function writeObject(
   const seen = result === undefined ? {} : { seen: { live } }
   const written = await objects.apply(object, { tenant, force: true, signal, ...seen })
   tracker.verified(key, written)
-  memory.healths.set(healthKey(written), {
+  memory.healths.set(objectKey(written), {
     version: written.metadata.resourceVersion ?? '',
     health: healthOf(written, { sinceMs: turn.nowMs() }),
     isChanged: false,
   })
   const { apiVersion, kind, metadata } = written
   const hash = ownedFieldsHash(written)
+  const replicas = ownedReplicas(written)
   return {
     apiVersion,
     kind,
     name: metadata.name,
     ...(metadata.uid !== undefined && { uid: metadata.uid }),
     ...(hash !== undefined && { hash }),
+    ...(replicas !== undefined && { replicas }),
   }
 }
 
@@ -226,9 +230,8 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   if (revision === undefined) throw new Error('a correction was planned where nothing was applied')
   const wanted = new Set(plan.objects.map(entryKey))
   const objects = await renderedObjects(revision, work, turn, scope)
-  const drifted = objects.filter(({ apiVersion, kind, metadata: { name } }) =>
-    wanted.has(entryKey({ apiVersion, kind, name })),
-  )
+  const changed = objects.filter((object) => wanted.has(objectKey(object)))
+  const drifted = await leaveReplicas(changed, objects, { ...scope, tenant: turn.tenant, signal: turn.signal })
   // What is about to be taken back stands in status first, as for a release; how it stands otherwise is as before.
   await turn.write(turn.status, { standing: standingOf(plan, 'unknown'), pending: 'unknown', drift: plan.objects })
   const entries: InventoryEntry[] = []

@@ -6,6 +6,7 @@ import { healthOf, summariseHealth, type Health, type NamedHealth } from '../cor
 import { currentEntries, entryKey, referenceOf } from '../core/inventory.ts'
 import type { DriftedObject, Observed, RegistryView, RolloutView } from '../core/observed.ts'
 import { ownedFieldsHash } from '../core/owned-fields.ts'
+import { autoscaled, isScaled, objectKey } from '../core/replicas.ts'
 import type { ObjectStore, Tenant } from '../kube/ports.ts'
 import type { Memory } from './memory.ts'
 import type { ObjectTracker } from './object-tracker.ts'
@@ -13,7 +14,7 @@ import type { ObjectTracker } from './object-tracker.ts'
 export interface ObservationScope {
   readonly key: string
   readonly tracker: ObjectTracker
-  readonly objects: Pick<ObjectStore, 'get'>
+  readonly objects: Pick<ObjectStore, 'get' | 'autoscalers'>
   readonly registry: RegistryView
   readonly memory: Memory
   readonly tenant: Tenant
@@ -34,10 +35,6 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
   // While objects are written or deleted they differ from status because of us.
   const isSettled = rollout === undefined || rollout.phase === 'Failed'
   return { ...base, drift: isSettled ? await findDrift(currentEntries(inventory), scope) : [] }
-}
-
-export function healthKey(object: KubeObject): string {
-  return entryKey({ apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name })
 }
 
 async function viewRollout(
@@ -68,9 +65,10 @@ async function viewRollout(
 /** Read in full, as the tenant, only where the watch told another version; undefined where the object is not there. */
 async function readHealth(
   entry: InventoryEntry,
-  { key, tracker, objects, memory, tenant, signal }: ObservationScope,
+  scope: ObservationScope,
   judge: (object: KubeObject) => Health,
 ): Promise<{ readonly health: Health; readonly isChanged: boolean } | undefined> {
+  const { key, tracker, objects, memory, tenant, signal } = scope
   const name = entryKey(entry)
   const known = memory.healths.get(name)
   if (known !== undefined && known.version === tracker.versionOf(key, name)) return known
@@ -83,7 +81,7 @@ async function readHealth(
   const found = {
     version: object.metadata.resourceVersion ?? '',
     health: judge(object),
-    isChanged: isChanged(object, entry),
+    isChanged: await isChanged(object, entry, scope),
   }
   memory.healths.set(name, found)
   return found
@@ -99,19 +97,23 @@ async function findDrift(
   return found.filter((drifted) => drifted !== undefined)
 }
 
-async function checkDrift(
-  entry: InventoryEntry,
-  { key, tracker, objects, tenant, signal }: ObservationScope,
-): Promise<DriftedObject | undefined> {
+async function checkDrift(entry: InventoryEntry, scope: ObservationScope): Promise<DriftedObject | undefined> {
+  const { key, tracker, objects, tenant, signal } = scope
   const reference = referenceOf(entry, tenant.namespace)
   const object = await objects.get(reference, tenant, signal)
   if (object === undefined) return { ...reference, isMissing: true }
-  if (isChanged(object, entry)) return { ...reference, isMissing: false }
+  if (await isChanged(object, entry, scope)) return { ...reference, isMissing: false }
   tracker.verified(key, object)
   return undefined
 }
 
-/** Whether a field that we wrote holds something else, or is not ours any more. */
-function isChanged(object: KubeObject, { hash }: InventoryEntry): boolean {
-  return hash === undefined || ownedFieldsHash(object) !== hash
+/** Whether a field that we wrote holds something else, or is not ours any more, and that is not an autoscaler's work. */
+async function isChanged(
+  object: KubeObject,
+  entry: InventoryEntry,
+  { objects, tenant, signal }: ObservationScope,
+): Promise<boolean> {
+  if (entry.hash === undefined || ownedFieldsHash(object) !== entry.hash) return true
+  if (!isScaled(object, entry)) return false
+  return !autoscaled(await objects.autoscalers(tenant, signal)).has(objectKey(object))
 }

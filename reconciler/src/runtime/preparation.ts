@@ -14,6 +14,7 @@ import type { DryRun, ObjectStore, Tenant } from '../kube/ports.ts'
 import type { Tag, TagSource } from '../registry/tag-source.ts'
 import { findManifests, type Manifests } from './manifest-source.ts'
 import { withoutManifest } from './registry-read.ts'
+import { leaveReplicas } from './replicas.ts'
 
 /** How long the manifests of a new image are awaited: CI attaches them before it tags, so that they are late at worst. */
 export const bundleWaitMs = 120_000
@@ -51,7 +52,8 @@ export async function prepare(target: Target, scope: PreparationScope): Promise<
     const message = `with what older releases left there would be ${total} objects, ${maxInventory} at most are kept count of`
     throw new AppError({ kind: 'terminal', reason: 'BundleInvalid', message })
   }
-  const dryRuns = await objects.dryRunAll(rendered, { tenant, force: true, signal })
+  const wanted = await leaveReplicas(rendered, rendered, scope)
+  const dryRuns = await objects.dryRunAll(wanted, { tenant, force: true, signal })
   return { revision, highWater: toHighWater(image), entries, dryRuns }
 }
 

@@ -141,7 +141,10 @@ t.test("an object that is somebody else's is not taken", async (t) => {
 })
 
 t.test('what the account may not do is told, with what to grant', async (t) => {
-  const rules = [{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'patch', 'create'] }]
+  const rules = [
+    { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'patch', 'create'] },
+    { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['list'] },
+  ]
   const web = await loop.deliver('forbidden', {}, rules)
   web.registry.push({ documents: [workload(web.namespace), settings({ a: '1' })] })
   web.poll()
