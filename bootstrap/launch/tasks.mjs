@@ -1,0 +1,97 @@
+/**
+ * What a task needs of the machine: Go and git to build the local cluster, root to run its node.
+ * @typedef {'go' | 'root'} Need
+ *
+ * What may be typed behind a task's name, where the launcher can say it before anything is installed.
+ * @typedef {{ readonly flags: readonly string[], readonly words: (words: readonly string[]) => boolean }} Accepted
+ *
+ * @typedef {{
+ *   readonly program: string,
+ *   readonly usage?: string,
+ *   readonly accepts?: Accepted,
+ *   readonly needs?: (args: readonly string[]) => readonly Need[],
+ *   readonly isLocal?: boolean,
+ * }} Task
+ */
+
+const nothing = { flags: [], words: isEmpty }
+const checkOnly = { flags: ['--check'], words: isEmpty }
+const go = () => needed('go')
+
+/**
+ * Every npm script's task. One without `accepts` reads its arguments itself; one that is local does without the packages
+ * of infra/, whose binding of one cloud provider is 270 MB.
+ * @type {Readonly<Record<string, Task>>}
+ */
+export const tasks = {
+  demo: { program: 'bootstrap/tasks/demo.ts', needs: () => needed('go', 'root'), isLocal: true },
+  cluster: { program: 'bootstrap/tasks/cluster.ts', needs: needsOfCluster, isLocal: true },
+  bench: { program: 'bootstrap/tasks/bench.ts', needs: go, isLocal: true },
+  test: {
+    program: 'bootstrap/tasks/test.ts',
+    usage: 'npm test | npm run test:unit|test:api|test:e2e [-- FILE …]',
+    accepts: { flags: [], words: () => true },
+    needs: needsOfTest,
+  },
+  check: { program: 'bootstrap/tasks/check.ts', usage: 'npm run check', accepts: nothing },
+  format: { program: 'bootstrap/tasks/format.ts', usage: 'npm run format', accepts: nothing },
+  generate: { program: 'bootstrap/tasks/generate.ts', usage: 'npm run generate [-- --check]', accepts: checkOnly },
+  synth: { program: 'infra/src/main.ts' },
+  'infra:graph': {
+    program: 'infra/src/graph/main.ts',
+    usage: 'npm run infra:graph [-- --check]',
+    accepts: checkOnly,
+  },
+  predictor: { program: 'predictor/src/server.ts', usage: 'npm start -w predictor', accepts: nothing, isLocal: true },
+  windlass: { program: 'reconciler/src/cli/windlass.ts', isLocal: true },
+  'image-context': {
+    program: 'bootstrap/tasks/image-context.ts',
+    usage: 'npm run image-context -- predictor|reconciler',
+    accepts: { flags: [], words: (words) => words.length === 1 },
+    isLocal: true,
+  },
+}
+
+/**
+ * What is wrong with a task's arguments, for a person; undefined where nothing is, or where the task says it itself.
+ * @param {Task} task
+ * @param {readonly string[]} args
+ * @returns {string | undefined}
+ */
+export function problemOfArguments({ accepts }, args) {
+  if (accepts === undefined) return undefined
+  const unknown = args.find((arg) => arg.startsWith('-') && !accepts.flags.includes(arg))
+  if (unknown !== undefined) return `There is no option '${unknown}' here.`
+  const words = args.filter((arg) => !arg.startsWith('-'))
+  return accepts.words(words) ? undefined : `'${words.join(' ')}' is not what this takes.`
+}
+
+/** @param {readonly string[]} args */
+export function asksForHelp(args) {
+  return args.includes('--help') || args.includes('-h')
+}
+
+/** @type {(args: readonly string[]) => readonly Need[]} */
+function needsOfCluster(args) {
+  // A cluster that is there already is neither made nor removed.
+  if (args.some((arg) => /^--context(=|$)/.test(arg))) return []
+  if (args.includes('up')) return needed('go', 'root')
+  return args.length > 0 ? needed('root') : []
+}
+
+/** Without root the end-to-end tier is left out, and named; where it alone is asked for, nothing is left. */
+/** @type {(args: readonly string[]) => readonly Need[]} */
+function needsOfTest([tier]) {
+  if (tier === 'unit') return []
+  return tier === 'e2e' ? needed('go', 'root') : needed('go')
+}
+
+/** @param {...Need} needs */
+function needed(...needs) {
+  return needs
+}
+
+/** @param {readonly string[]} words */
+function isEmpty(words) {
+  return words.length === 0
+}
