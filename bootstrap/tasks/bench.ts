@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from './process.ts'
+import { runAttached } from './attached.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const folder = join(root, 'reconciler', 'bench')
@@ -14,7 +14,7 @@ if (name === undefined || !/^[a-z]+$/.test(name) || !existsSync(program)) {
   console.error(`npm run bench -- NAME [--json]; there are: ${(await names()).join(', ')}`)
   process.exit(2)
 }
-process.exitCode = await run(process.execPath, [program, ...args])
+process.exitCode = await runAttached(process.execPath, [program, ...args])
 
 /** A benchmark has a name of one word; the parts of one have longer names (poll-registry.ts). */
 async function names(): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 // `npm run check`: everything that can be said about the sources without running them.
-import { run } from './process.ts'
+import { runAttached } from './attached.ts'
 
 interface Check {
   readonly name: string
@@ -43,7 +43,7 @@ const checks: readonly Check[] = [
 const failures: Check[] = []
 for (const check of checks) {
   const startedAt = Date.now()
-  const exitCode = await run(check.command, check.args)
+  const exitCode = await runAttached(check.command, check.args)
   console.log(`${exitCode === 0 ? 'ok  ' : 'FAIL'} ${check.name} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`)
   if (exitCode !== 0) failures.push(check)
 }

@@ -1,4 +1,4 @@
 // `npm run format`: writes every file the way `npm run check` wants it.
-import { run } from './process.ts'
+import { runAttached } from './attached.ts'
 
-process.exitCode = await run('prettier', ['--write', '--log-level=warn', '.'])
+process.exitCode = await runAttached('prettier', ['--write', '--log-level=warn', '.'])

@@ -1,16 +1,17 @@
 // `npm test`: every tier, or the one that is named. What a tier needs beyond npm's packages is brought up once, before
 // its first test, and taken down after its last.
 import { existsSync, readFileSync } from 'node:fs'
-import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from './process.ts'
+import { counted } from '../local/counted.ts'
+import { runAttached } from './attached.ts'
 import { readTap, type TestCounts } from './tap-report.ts'
+import { chooseTests, findTests, isTierName, type TierName } from './test-files.ts'
 
 interface Tier {
-  readonly name: string
-  readonly pattern: string
+  readonly name: TierName
   /** One test file's bound, in seconds. */
   readonly timeoutS: number
   readonly jobs: number
@@ -26,17 +27,17 @@ interface Prepared {
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const isRoot = process.getuid?.() === 0
 
-const tiers: Readonly<Record<'unit' | 'api' | 'e2e', Tier>> = {
-  unit: { name: 'unit', pattern: '**/*.test.ts', timeoutS: 120, jobs: 2 },
-  api: { name: 'api', pattern: '**/*.api.ts', timeoutS: 300, jobs: 2, prepare: prepareApi },
-  e2e: { name: 'e2e', pattern: '**/*.e2e.ts', timeoutS: 900, jobs: 1, prepare: prepareE2e },
+const tiers: Readonly<Record<TierName, Tier>> = {
+  unit: { name: 'unit', timeoutS: 120, jobs: 2 },
+  api: { name: 'api', timeoutS: 300, jobs: 2, prepare: prepareApi },
+  e2e: { name: 'e2e', timeoutS: 900, jobs: 1, prepare: prepareE2e },
 }
 
-const [tierName, ...files] = process.argv.slice(2)
-if (tierName !== undefined && !Object.hasOwn(tiers, tierName)) {
-  console.error(`There is no tier '${tierName}': npm test runs all, npm run test:unit, test:api and test:e2e one each.`)
-  process.exit(2)
+const [tierName, ...named] = process.argv.slice(2)
+if (tierName !== undefined && !isTierName(tierName)) {
+  refuse([`There is no tier '${tierName}': npm test runs all, npm run test:unit, test:api and test:e2e one each.`])
 }
+const files = tierName === undefined ? [] : await filesNamed(tierName)
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort())
@@ -61,6 +62,16 @@ console.log(`${total.passed} passed, ${failed} failed`)
 const isIncomplete = left.length > 0 && process.env['CI'] !== undefined
 process.exitCode = failed > 0 || total.passed === 0 || isIncomplete || interruption.signal.aborted ? 1 : 0
 
+async function filesNamed(tier: TierName): Promise<readonly string[]> {
+  const choice = await chooseTests(root, tier, named)
+  return choice.kind === 'chosen' ? choice.files : refuse(choice.problems)
+}
+
+function refuse(problems: readonly string[]): never {
+  for (const problem of problems) console.error(problem)
+  process.exit(2)
+}
+
 function chosen(): readonly Tier[] {
   if (tierName === 'unit' || tierName === 'api') return [tiers[tierName]]
   if (!isRoot) {
@@ -71,18 +82,18 @@ function chosen(): readonly Tier[] {
 }
 
 async function runTier(tier: Tier): Promise<TestCounts> {
-  const testFiles = files.length > 0 ? files : await findTests(tier.pattern)
+  const testFiles = files.length > 0 ? files : await findTests(root, tier.name)
   const none: TestCounts = { passed: 0, failed: 0, failures: [], empty: [] }
   if (testFiles.length === 0) return none
 
-  console.log(`\n${tier.name}: ${testFiles.length} files`)
+  console.log(`\n${tier.name}: ${counted(testFiles.length, 'file')}`)
   const startedAt = Date.now()
   const prepared = await tier.prepare?.(interruption.signal)
   const folder = await mkdtemp(join(tmpdir(), 'windlass-tap-'))
   try {
     const output = join(folder, 'results.tap')
     const stopTelling = process.stdout.isTTY ? () => undefined : tellFinishedFiles(output)
-    const exitCode = await run(
+    const exitCode = await runAttached(
       'tap',
       [
         'run',
@@ -93,7 +104,7 @@ async function runTier(tier: Tier): Promise<TestCounts> {
         `--output-file=${output}`,
         ...testFiles,
       ],
-      { env: prepared?.env ?? {}, signal: interruption.signal },
+      { env: prepared?.env ?? {}, signal: interruption.signal, isPlain: !process.stdout.isTTY },
     ).finally(stopTelling)
     const counts = existsSync(output) ? readTap(await readFile(output, 'utf8')) : none
     const seconds = Math.round((Date.now() - startedAt) / 1000)
@@ -121,13 +132,6 @@ function tellFinishedFiles(output: string): () => void {
     clearInterval(timer)
     tell()
   }
-}
-
-async function findTests(pattern: string): Promise<string[]> {
-  const found: string[] = []
-  const isOutside = (name: string): boolean => /(^|\/)(node_modules|dist|\.git)$/.test(name)
-  for await (const path of glob(join(root, pattern), { exclude: isOutside })) found.push(relative(root, path))
-  return found.sort()
 }
 
 async function prepareApi(signal: AbortSignal): Promise<Prepared> {
