@@ -4,13 +4,17 @@ import type { Cluster, ClusterBackend } from '../local/backend.ts'
 import { contextBackend } from '../local/context.ts'
 import { formatElapsed } from '../local/elapsed.ts'
 import { nativeBackend } from '../local/native/backend.ts'
+import { listRecords } from '../local/native/record.ts'
 import { platformUp } from '../local/platform.ts'
 
 interface Options {
-  readonly name: string
+  readonly name?: string
   readonly context?: string
   readonly bare?: boolean
 }
+
+/** Of the cluster that is meant where none is named. */
+const ownName = 'local'
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -20,7 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const program = new Command('cluster')
   .description('Bring a cluster up on this machine, take it down, or look at it.')
   .configureHelp({ showGlobalOptions: true })
-  .option('--name <name>', 'which cluster; several run side by side', 'local')
+  .option('--name <name>', `which cluster; several run side by side (${ownName} if not given; the demo's is demo)`)
   .option('--context <name>', 'a cluster that is there already, by its context; it is neither made nor removed')
 program
   .command('up')
@@ -28,10 +32,13 @@ program
   .option('--bare', 'the cluster alone')
   .action(act(up))
 program.command('down').description('leave nothing of it').action(act(down))
-program.command('status').description('tell whether it is up; ends with 1 when it is not').action(act(status))
+program
+  .command('status')
+  .description('tell of every cluster of this machine, or of one, whether it is up; ends with 1 when none is')
+  .action(act(status))
 await program.parseAsync()
 
-async function up(backend: ClusterBackend, { name, bare = false }: Options): Promise<void> {
+async function up(backend: ClusterBackend, { name = ownName, bare = false }: Options): Promise<void> {
   const startedAt = performance.now()
   const onStep = (step: string): void => console.log(`${sinceText(startedAt)}  ${step}`)
   const upOptions = { name, signal: interruption.signal, onStep }
@@ -49,7 +56,7 @@ async function up(backend: ClusterBackend, { name, bare = false }: Options): Pro
   await platform.close()
 }
 
-async function down(backend: ClusterBackend, { name }: Options): Promise<void> {
+async function down(backend: ClusterBackend, { name = ownName }: Options): Promise<void> {
   const startedAt = performance.now()
   const onStep = (step: string): void => console.log(`${sinceText(startedAt)}  ${step}`)
   await backend.down({ name, signal: interruption.signal, onStep })
@@ -57,10 +64,23 @@ async function down(backend: ClusterBackend, { name }: Options): Promise<void> {
 }
 
 async function status(backend: ClusterBackend, { name }: Options): Promise<void> {
-  const cluster = await backend.find(name)
-  if (cluster !== undefined) return describe(cluster)
-  console.log(`cluster ${name} is not up`)
+  const names = name === undefined ? await namesOf(backend) : [name]
+  if (names.length === 0) console.log('no cluster is up on this machine')
   process.exitCode = 1
+  for (const name of names) {
+    const cluster = await backend.find(name)
+    if (cluster === undefined) console.log(`cluster     ${name} is not up`)
+    else {
+      describe(cluster)
+      process.exitCode = 0
+    }
+  }
+}
+
+/** A cluster that is there already has only the one name. */
+async function namesOf(backend: ClusterBackend): Promise<readonly string[]> {
+  if (backend.name === 'context') return [ownName]
+  return (await listRecords()).map(({ name }) => name).sort()
 }
 
 /** Fails with the message alone: a person reads it, and it says what to do. */
