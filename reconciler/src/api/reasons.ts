@@ -42,6 +42,7 @@ export const reasons = {
   ConfigError: 'A container is configured so that it can never start; the message says what is wrong.',
   CrashLooping: 'A container of the release was started anew three times, and its pod is not ready.',
   OutOfMemory: 'A container of the release was killed again and again for want of memory.',
+  OutOfStorage: 'A pod of the release was put out because it wrote more than its own limits allow.',
   PodRefused: 'The rules of the Namespace forbid the pods of the release.',
   ImagePullFailed: 'A node could not pull an image: no right to, throttled, or no answer from the registry.',
   ConfigMissing: 'The pods need an object that no release brings, or a key that it lacks.',

@@ -47,7 +47,8 @@ export function createPodSource({ client, watches }: PodSourceOptions): PodSourc
 
   return {
     watchPods(workload, tenant, onEvent, signal) {
-      const request = { path: podsPath(tenant), labelSelector: formatLabelSelector(selectorOf(workload)), tenant }
+      const labelSelector = formatLabelSelector(selectorOf(workload))
+      const request = { path: podsPath(tenant), labelSelector, tenant, lane: 'pods' } as const
       return watches.watch<KubeObject>(request, onEvent, signal)
     },
     async replicaSets(deployment, tenant, signal) {

@@ -72,6 +72,8 @@ export interface WatchRequest {
   readonly metadataOnly?: boolean
   /** Watch as this tenant instead of as the reconciler. */
   readonly tenant?: Tenant
+  /** Watches that come and go in numbers have sockets of their own. */
+  readonly lane?: 'watches' | 'pods'
 }
 
 /** A list-and-watch loop that keeps a store until its signal aborts, and starts again by itself on every failure. */

@@ -4,6 +4,7 @@
  * https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
  */
 import { AppError } from '../core/errors.ts'
+import { oneLine } from '../core/one-line.ts'
 import type { Tenant } from './ports.ts'
 
 export interface Refusal {
@@ -29,7 +30,6 @@ export interface RefusedRequest {
   readonly tenant?: Tenant
 }
 
-const maxMessageLength = 1024
 const maxRetryAfterMs = 5 * 60_000
 
 /** `retryAfter` is the header of that name: seconds, the only form that the API server sends. */
@@ -150,9 +150,4 @@ function parseStatus(body: string): Status | undefined {
     // A proxy's page, or the bare text of a path that is not served.
     return undefined
   }
-}
-
-function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim()
-  return line.length > maxMessageLength ? `${line.slice(0, maxMessageLength - 1)}…` : line
 }

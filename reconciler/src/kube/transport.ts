@@ -46,8 +46,10 @@ export interface Transport {
 
 const sockets = {
   requests: 16,
-  /** One for each watch: the kinds, Deliveries, namespaces, and the pods of every rollout under way. */
-  watches: 256,
+  /** One for each watch: the kinds, Deliveries, namespaces. */
+  watches: 64,
+  /** One for each workload of a rollout under way: however many there are, other watches go on. */
+  pods: 192,
   /** A renewal is never queued behind other work. */
   lease: 2,
 } as const
@@ -145,7 +147,12 @@ function createAgents(connect: buildConnector.BuildOptions): Record<Lane, Agent>
       bodyTimeout: 0,
       connect: { ...connect, timeout: connectTimeoutMs },
     })
-  return { requests: agent(sockets.requests), watches: agent(sockets.watches), lease: agent(sockets.lease) }
+  return {
+    requests: agent(sockets.requests),
+    watches: agent(sockets.watches),
+    pods: agent(sockets.pods),
+    lease: agent(sockets.lease),
+  }
 }
 
 /** What is under way on the old sockets comes to its end; nothing new is sent there. */

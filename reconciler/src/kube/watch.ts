@@ -149,6 +149,7 @@ function startWatch<T extends KubeObject>(
           timeoutSeconds: Math.round(minWatchS * (1 + random())),
         },
         accept: acceptOf(request, 'PartialObjectMetadata'),
+        lane: request.lane ?? 'watches',
       }
       const answer = await client.stream(watchRequest)
       if (!answer.ok) {
