@@ -1,4 +1,5 @@
 import type { NativeCluster } from '../local/native/cluster.ts'
+import type { Traces } from '../local/native/traces.ts'
 import type { Platform } from '../local/platform.ts'
 import type { PushedImage } from '../local/registry-push.ts'
 import type { PushedRelease } from '../local/release.ts'
@@ -13,6 +14,8 @@ export interface DemoContext {
   reconciler?: PushedImage
   world?: World
   scratch?: ScratchRepository
+  /** What the cluster had on this machine before it was taken down. */
+  traces?: Traces
   readonly releases: PushedRelease[]
   readonly pushToReadyMs: number[]
   readonly signal: AbortSignal

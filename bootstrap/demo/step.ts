@@ -12,6 +12,8 @@ export interface Step<Context> {
   readonly name: string
   /** What a person reads while it runs. */
   readonly title: string
+  /** What `act` reported last goes on being shown when the step has ended. */
+  readonly keepsLastLine?: true
   readonly act?: (context: Context, report: (line: string) => void) => Promise<void>
   readonly check: (context: Context, options: CheckOptions) => Promise<Verdict>
 }

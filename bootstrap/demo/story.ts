@@ -30,6 +30,7 @@ export async function tell(steps: readonly Step<DemoContext>[], context: DemoCon
   const tasks = new Listr<DemoContext>(
     steps.map((step) => ({
       title: step.title,
+      rendererOptions: { persistentOutput: step.keepsLastLine ?? false },
       task: async (_, task) => {
         const result = await runStep(step, context, (line) => {
           task.output = line

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { stringify } from 'yaml'
+import { counted } from '../local/counted.ts'
 import { deliveryCrd } from '../../reconciler/src/api/crd.ts'
 
 interface Generated {
@@ -31,7 +32,7 @@ for (const { path, source, object } of files) {
 }
 
 for (const path of outdated) console.log(isCheck ? `${path} is not up to date` : `${path} written`)
-if (outdated.length === 0) console.log(`${files.length} generated files are up to date`)
+if (outdated.length === 0) console.log(`all that is generated is up to date (${counted(files.length, 'file')})`)
 process.exitCode = isCheck && outdated.length > 0 ? 1 : 0
 
 async function print(path: string, source: string, object: unknown): Promise<string> {

@@ -1,3 +1,4 @@
+import { counted } from '../../local/counted.ts'
 import { releasePredictor } from '../../local/release.ts'
 import {
   type DemoContext,
@@ -19,6 +20,7 @@ const rolloutTimeoutMs = 180_000
 export const firstRelease: Step<DemoContext> = {
   name: 'first-release',
   title: 'A first push: the cluster pulls it',
+  keepsLastLine: true,
   act: (context, report) => push(context, undefined, report),
   check: (context, options) => runsByDigest(context, 0, options),
 }
@@ -26,6 +28,7 @@ export const firstRelease: Step<DemoContext> = {
 export const secondRelease: Step<DemoContext> = {
   name: 'second-release',
   title: 'A second push: the new SHA takes over',
+  keepsLastLine: true,
   act: (context, report) => push(context, note, report),
   check: async (context, options) => {
     const verdict = await runsByDigest(context, 1, options)
@@ -89,7 +92,7 @@ function runsByDigest(context: DemoContext, index: number, options: CheckOptions
     if (pods.length === 0 || sound.length < pods.length) {
       return notOk(`${sound.length} of ${pods.length} pods run ${digest} and are ready`)
     }
-    return ok(`${sound.length} pods run ${sha.slice(0, 12)} by digest`)
+    return ok(`${counted(sound.length, 'pod')} of ${sha.slice(0, 12)} by digest`)
   }, options)
 }
 

@@ -8,7 +8,8 @@ import { isRunning } from '../process.ts'
 import { nativeBackend } from './backend.ts'
 import { holderName } from './cluster.ts'
 import { readProcessFile } from './processes.ts'
-import { clusterName, hostSettings, kubectl, leftovers, tracesOf } from './testing.ts'
+import { clusterName, hostSettings, kubectl } from './testing.ts'
+import { leftovers, tracesOf } from './traces.ts'
 
 t.setTimeout(600_000)
 

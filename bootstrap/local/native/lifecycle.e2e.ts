@@ -9,7 +9,8 @@ import { signalIfThere } from '../signal.ts'
 import { waitFor } from '../wait.ts'
 import { nativeBackend } from './backend.ts'
 import { readRecord, runDir } from './record.ts'
-import { clusterName, kubectl, leftovers, ownCluster, tracesOf } from './testing.ts'
+import { clusterName, kubectl, ownCluster } from './testing.ts'
+import { leftovers, noTraces, tracesOf } from './traces.ts'
 
 t.setTimeout(300_000)
 
@@ -97,7 +98,7 @@ t.test('an aborted up leaves nothing', async (t) => {
     },
   })
   await t.rejects(starting, reason)
-  t.same(await leftovers(name, { hostLink: undefined, namespaces: [] }), [])
+  t.same(await leftovers(name, noTraces), [])
 })
 
 t.test(

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
 import { nativeBackend } from './backend.ts'
-import { clusterName, hostSettings, kubectl, leftovers, tracesOf } from './testing.ts'
+import { clusterName, hostSettings, kubectl } from './testing.ts'
+import { leftovers, tracesOf } from './traces.ts'
 
 t.setTimeout(300_000)
 
