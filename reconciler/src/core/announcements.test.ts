@@ -67,6 +67,16 @@ t.test('a problem is told when it comes and when it becomes another, not while i
   t.same(told(down, refused), ['Warning RegistryForbidden'])
 })
 
+t.test(
+  'a repository that is not there is told as a wait before the first release, and as a problem after',
+  async (t) => {
+    const missing = problem('RepositoryNotFound', 'the registry does not know it')
+    t.same(told({}, describe({}, missing)), ['Normal RepositoryNotFound'])
+    const well = describe(running(1))
+    t.same(told(well, describe(well, missing)), ['Warning RepositoryNotFound'])
+  },
+)
+
 t.test('waits that are expected are no problem', async (t) => {
   t.same(told({}, describe({}, { stance: 'waiting', reason: 'WaitingForFirstTag', message: 'no tag' })), [])
   t.same(told({}, describe({}, problem('BundlePending', 'not yet'))), [])

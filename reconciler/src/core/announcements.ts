@@ -65,7 +65,9 @@ function ofProblem(before: DeliveryStatus, after: DeliveryStatus): readonly Anno
   if (ready.reason === conditionOf(before, 'Ready')?.reason) return []
   // The rollout has announced it already.
   if (after.rollout?.phase === 'Failed') return []
-  return [warning(ready.reason, 'Decide', ready.message)]
+  // Before the first push that is how it is; where something runs, its repository went away.
+  const isNew = ready.reason === 'RepositoryNotFound' && after.current === undefined
+  return [(isNew ? normal : warning)(ready.reason, 'Decide', ready.message)]
 }
 
 /** Steps of a release, and waits that end by themselves. */

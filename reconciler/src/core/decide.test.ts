@@ -317,6 +317,11 @@ const cases: Record<string, Case> = {
     observed: observed({ status: running(2) }),
     expected: { kind: 'rest' },
   },
+  'a pin that waits for a pause to end is not said to be in force': {
+    desired: desired({ pause: pausedReleases, pin: 'r1' }),
+    observed: observed({ status: running(2), registry: { images: [image(3)] } }),
+    expected: { kind: 'rest', stance: 'ready', message: 'r2 runs; r1 waits: paused by ada' },
+  },
   'a pause holds whatever the spec says': {
     desired: desired({ pause: pausedAll, work: { kind: 'invalid', reason: 'SpecInvalid', message: 'spec.poll' } }),
     observed: observed({ status: running(1) }),

@@ -216,7 +216,9 @@ function standing(situation: Situation): Decision & Rest {
 
 function settled(situation: Situation, runs: string): Decision & Rest {
   const { desired, observed, candidate } = situation
-  const waits = candidate === undefined ? '' : `; ${shortTag(candidate.tag)} waits`
+  const isPinWaiting = desired.pin !== undefined && !isPinApplied(situation)
+  const next = isPinWaiting ? desired.pin : candidate?.tag
+  const waits = next === undefined ? '' : `; ${shortTag(next)} waits`
   const hold = desired.pause.kind === 'paused' ? `${waits}: ${desired.pause.message}` : waits
   if (observed.status.current === undefined) {
     if (desired.pause.kind === 'paused') return rest('waiting', 'Paused', `${runs}${hold}`)
@@ -226,7 +228,7 @@ function settled(situation: Situation, runs: string): Decision & Rest {
     const left = desired.pause.kind === 'paused' ? hold : '; drift is only reported'
     return rest('ready', 'DriftDetected', `${runs}, changed by another hand: ${listObjects(observed.drift)}${left}`)
   }
-  const held = desired.pin === undefined ? hold : `; pinned to ${shortTag(desired.pin)}`
+  const held = desired.pin === undefined || isPinWaiting ? hold : `; pinned to ${shortTag(desired.pin)}`
   return rest('ready', 'Ready', `${runs}${held}`)
 }
 

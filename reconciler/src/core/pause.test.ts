@@ -83,6 +83,12 @@ t.test('the message says where, who, why and until when', async (t) => {
   t.match(pause, { message: 'the Delivery is paused by ada until 2026-01-02T04:00:00Z: load test' })
 })
 
+t.test('an annotation that says nothing adds nothing to the message', async (t) => {
+  const pause = readPause([mark({ paused: 'true', by: '', reason: ' ' })], nowMs)
+
+  t.match(pause, { message: /^the Delivery is paused$/ })
+})
+
 t.test('the paused objects are named', async (t) => {
   const pause = readPause([mark({ on: 'Deployment web', object: 'Deployment/web', paused: 'true' })], nowMs)
 

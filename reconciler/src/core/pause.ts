@@ -107,9 +107,9 @@ function readMark(mark: PauseMark, nowMs: number): readonly ActiveMark[] {
 }
 
 function describe({ on, by, reason, paused }: PauseMark): string {
-  const who = by === undefined ? '' : ` by ${shorten(by)}`
+  const who = by?.trim() ? ` by ${shorten(by)}` : ''
   const until = parseTime(paused) === undefined ? '' : ` until ${paused}`
-  const why = reason === undefined ? '' : `: ${shorten(reason)}`
+  const why = reason?.trim() ? `: ${shorten(reason)}` : ''
   return `${on} is paused${who}${until}${why}`
 }
 

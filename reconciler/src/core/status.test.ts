@@ -38,6 +38,14 @@ t.test('the summary names what waits, and why', async (t) => {
   t.match(status.candidate, { tag: 'r2', digest: image(2).digest, seenAt: formatTime(image(2).seenAtMs) })
 })
 
+t.test('a pin that waits for a pause to end is what is pending, whatever is newest', async (t) => {
+  const paused = desired({ pause, pin: 'r1' })
+  const held = 'the Delivery is paused by ada'
+
+  t.match(describe(running(2), { pending: image(3), desired: paused }).summary, { pending: 'r1', held })
+  t.match(describe(running(1), { pending: image(3), desired: paused }).summary, { pending: 'r3', held })
+})
+
 t.test('the summary names what is rolled out as pending, and how far it is', async (t) => {
   const rollout = { revision: revision(2), phase: 'Waiting', startedAt: formatTime(nowMs), attempt: 1 } as const
   const standing: Standing = {

@@ -70,10 +70,13 @@ function summarise(
   const { current, rollout } = status
   const coming = candidate ?? rollout?.revision
   const pending = coming === undefined || (current !== undefined && isSameRelease(coming, current)) ? undefined : coming
+  // A pin comes before what is newest, also while it waits.
+  const pin = [undefined, current?.tag, current?.digest].includes(desired.pin) ? undefined : desired.pin
+  const next = pin ?? pending?.tag
   const held = heldBy(desired, ready)
   return {
     ...(current !== undefined && { running: shortTag(current.tag) }),
-    ...(pending !== undefined && { pending: shortTag(pending.tag) }),
+    ...(next !== undefined && { pending: shortTag(next).slice(0, 128) }),
     state: desired.pause.kind === 'paused' ? 'Paused' : (ready?.reason ?? 'Progressing'),
     ...(held !== undefined && { held: held.length > 256 ? `${held.slice(0, 255)}…` : held }),
   }
