@@ -113,6 +113,7 @@ export const DeliverySpecSchema = Type.Object(
       default: 'Correct',
     }),
     prune: Type.Boolean({ description: 'Delete objects that a newer release no longer holds.', default: true }),
+    adopt: Type.Boolean({ description: 'Take over objects that kubectl or Helm made.', default: false }),
   },
   closed,
 )
@@ -127,6 +128,12 @@ export const RevisionSchema = Type.Object(
     digest: Type.String({ description: 'Of the image or its index, as the tag names it.', maxLength: 135 }),
     bundleDigest: Type.Optional(
       Type.String({ description: 'Of the attached manifest, or of the ConfigMap content.', maxLength: 135 }),
+    ),
+    image: Type.Optional(
+      Type.String({
+        maxLength: 700,
+        description: 'As the objects name it, where what ran was taken over as it was; else REPOSITORY:TAG@DIGEST.',
+      }),
     ),
     sequence: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),
     pushedAt: Time,

@@ -28,7 +28,7 @@ export const reasons = {
   SelfManaged: 'The Delivery would manage the reconciler itself.',
   Applying: 'The objects of the release are being written.',
   ApplyRefused: 'The API server refused an object of the release; the message names it.',
-  FieldConflict: 'A field is held by another apply manager, which is never forced; nothing of that release is written.',
+  FieldConflict: 'A field is held by another apply manager, which is never forced; the message names manager and field.',
   NotOurs: 'An object of the release exists already and belongs to nobody or to another tool; it is not taken over.',
   OwnedByAnother: 'An object of the release belongs to another Delivery.',
   Impersonation:

@@ -8,6 +8,7 @@
 import { fieldManager } from '../api/annotations.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../api/object.ts'
 import { unionOf, withoutPath, type FieldSet } from './field-set.ts'
+import { fieldsIn, lastApplied, lastAppliedAnnotation } from './last-applied.ts'
 import { isOurApply } from './owned-fields.ts'
 import { setsReplicas } from './replicas.ts'
 import { isScalable, replicasPath } from './scalable.ts'
@@ -67,21 +68,37 @@ export function adoptedFields(live: KubeObject, desired: KubeObject): readonly M
   const entries = live.metadata.managedFields ?? []
   // Paths mean what they mean in one version alone.
   const written = entries.filter((entry) => isWriter(entry) && entry.apiVersion === desired.apiVersion)
-  const fields = written.reduce<FieldSet>((all, { fieldsV1 }) => unionOf(all, (fieldsV1 ?? {}) as FieldSet), {})
   const ours = {
     manager: fieldManager,
     operation: 'Apply',
     apiVersion: desired.apiVersion,
     fieldsType: 'FieldsV1',
-    fieldsV1: keepInPlace(fields, desired),
+    fieldsV1: keepReplicas(written.map((entry) => writtenBy(entry, live)).reduce(unionOf, {}), desired),
   }
   return [...entries.filter((entry) => !isWriter(entry) && !isHand(entry)), ours]
 }
 
-function keepInPlace(fields: FieldSet, desired: KubeObject): FieldSet {
-  const atCreation = setAtCreation.get(desired.kind)
-  const kept = atCreation === undefined ? fields : withoutPath(fields, atCreation)
-  return isScalable(desired) && !setsReplicas(desired) ? withoutPath(kept, replicasPath) : kept
+/** What a tool wrote itself, as far as that can be known: an update counts for it what the API server filled in, too. */
+function writtenBy({ manager, operation, fieldsV1 = {} }: ManagedFieldsEntry, live: KubeObject): FieldSet {
+  const fields = fieldsV1 as FieldSet
+  if (operation === 'Apply') return fields
+  const applied = manager === 'kubectl-client-side-apply' ? lastApplied(live) : undefined
+  if (applied !== undefined) return unionOf(fieldsIn(fields, applied), itsAnnotation)
+  const atCreation = setAtCreation.get(live.kind)
+  return withoutPullPolicies(atCreation === undefined ? fields : withoutPath(fields, atCreation))
+}
+
+/** It is no field that it speaks of, and means nothing any more. */
+const itsAnnotation = { 'f:metadata': { 'f:annotations': { [`f:${lastAppliedAnnotation}`]: {} } } }
+
+/** Defaulted on the tag that stood there when the object was made. */
+function withoutPullPolicies(set: FieldSet): FieldSet {
+  const { 'f:imagePullPolicy': _, ...fields } = set
+  return Object.fromEntries(Object.entries(fields).map(([step, below]) => [step, withoutPullPolicies(below)]))
+}
+
+function keepReplicas(fields: FieldSet, desired: KubeObject): FieldSet {
+  return isScalable(desired) && !setsReplicas(desired) ? withoutPath(fields, replicasPath) : fields
 }
 
 function isWriter({ manager = '', operation, subresource }: ManagedFieldsEntry): boolean {

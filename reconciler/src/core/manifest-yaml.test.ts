@@ -18,6 +18,10 @@ t.test('anchors and merge keys mean what they mean to kubectl', (t) => {
     kind: 'parsed',
     documents: [{ base: { a: 1, b: 2 }, other: { a: 1, b: 3 } }],
   })
+  t.strictSame(parseManifests('a: &a { b: 1 }\nc: &c { d: 1 }\ne:\n  <<: [*a, *c]\n'), {
+    kind: 'parsed',
+    documents: [{ a: { b: 1 }, c: { d: 1 }, e: { b: 1, d: 1 } }],
+  })
   t.end()
 })
 
@@ -34,6 +38,10 @@ const refused: Record<string, [yaml: string, problem: string | RegExp]> = {
   'a number that JSON has not': ['a: .inf', /can't be sent as JSON/],
   'a number that loses digits': ['id: 12345678901234567890', /too large to be kept exactly/],
   'a key that stands twice': ['a: 1\nb: 2\na: 3\n', 'line 3: key "a" stands twice'],
+  'two merge keys in one mapping': [
+    'a: &a { b: 1 }\nc: &c { d: 1 }\ne:\n  <<: *a\n  <<: *c\n',
+    'line 5: several merge keys stand in one mapping: write one, with a list: <<: [*a, *b]',
+  ],
   'keys that are the same in JSON': ['1: a\n"1": b\n', /key "1" stands twice/],
   'a mapping as a key': ['? {a: 1}\n: b\n', /mapping is no key/],
   'a tag of its own': ['a: !secret x', /Unresolved tag/],

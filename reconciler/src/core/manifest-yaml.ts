@@ -96,9 +96,13 @@ function keyProblems(map: YAMLMap): { readonly offset: number | undefined; reado
       if (isMap(key)) problems.push({ offset: key.range?.[0], problem: 'a mapping is no key' })
       continue
     }
-    const name = String(key.value)
-    const problem = `key ${JSON.stringify(name.slice(0, 64))} stands twice`
-    if (seen.has(name) && name !== '<<') problems.push({ offset: key.range?.[0], problem })
+    // With merge keys read, the parser gives a symbol for one.
+    const isMerge = typeof key.value === 'symbol'
+    const name = isMerge ? '<<' : String(key.value)
+    const problem = isMerge
+      ? 'several merge keys stand in one mapping: write one, with a list: <<: [*a, *b]'
+      : `key ${JSON.stringify(name.slice(0, 64))} stands twice`
+    if (seen.has(name)) problems.push({ offset: key.range?.[0], problem })
     seen.add(name)
   }
   return problems

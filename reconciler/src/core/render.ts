@@ -9,6 +9,8 @@ export interface RenderOptions {
   readonly repository: Repository
   readonly tag: string
   readonly digest: string
+  /** The image as it is written where a container uses the repository, in place of tag and digest. */
+  readonly image?: string
 }
 
 export type Rendering =
@@ -22,7 +24,8 @@ export type Rendering =
 export function render(documents: readonly KubeObject[], options: RenderOptions): Rendering {
   const found: string[] = []
   let isUsed = false
-  const pinned = printImageReference({ ...options.repository, tag: options.tag, digest: options.digest })
+  const { repository, tag, digest, image: given } = options
+  const pinned = given ?? printImageReference({ ...repository, tag, digest })
   const pin = (image: string) => {
     found.push(image)
     const reference = parseImageReference(image)

@@ -49,6 +49,7 @@ export function spec(fields: Partial<DeliverySpec> = {}): DeliverySpec {
     rollout: { timeout: '5m' },
     drift: 'Correct',
     prune: true,
+    adopt: false,
     ...fields,
   }
 }

@@ -22,6 +22,7 @@ export function explainMissingAccounts(store: ObjectStore, client: KubeClient): 
     apply: (object, options) => explained(store.apply(object, options), options.tenant, options.signal),
     dryRunAll: (objects, options) => explained(store.dryRunAll(objects, options), options.tenant, options.signal),
     autoscalers: (tenant, signal) => explained(store.autoscalers(tenant, signal), tenant, signal),
+    podsOf: (workload, tenant, signal) => explained(store.podsOf(workload, tenant, signal), tenant, signal),
     remove: (object, tenant, signal) => explained(store.remove(object, tenant, signal), tenant, signal),
   }
 }

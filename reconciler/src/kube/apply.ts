@@ -11,6 +11,7 @@ import { describeHeld, heldFields } from './field-conflict.ts'
 import { managedFieldsBefore, managedFieldsRequest } from './managed-fields.ts'
 import { ownershipOf } from './ownership.ts'
 import { displayName, objectPath } from './paths.ts'
+import { podSelector } from './pods.ts'
 import type { ApplyOptions, DryRun, KubeObject, ObjectStore, Tenant } from './ports.ts'
 import { isFieldConflict } from './refusal.ts'
 
@@ -131,9 +132,21 @@ export function createObjectStore(client: KubeClient): ObjectStore {
         tenant,
         signal,
       } as const
-      const { items } = await client.request<{ readonly items: readonly KubeObject[] }>(request)
+      const { items } = await client.request<{ readonly items: readonly KubeObject[] | null }>(request)
       // The items of a list do not say what they are.
-      return items.map((item) => ({ ...item, apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' }))
+      return (items ?? []).map((item) => ({ ...item, apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' }))
+    },
+    async podsOf(workload, tenant, signal) {
+      const request = {
+        method: 'GET',
+        path: `/api/v1/namespaces/${encodeURIComponent(tenant.namespace)}/pods`,
+        query: { labelSelector: podSelector(workload) },
+        what: `list the pods of ${displayName(referenceOf(workload))}`,
+        tenant,
+        signal,
+      } as const
+      const { items } = await client.request<{ readonly items: readonly KubeObject[] | null }>(request)
+      return items ?? []
     },
     async remove(object, tenant, signal) {
       const { uid, resourceVersion } = object.metadata

@@ -146,6 +146,11 @@ function podsPath({ namespace }: Tenant): string {
   return collectionPath({ apiVersion: 'v1', group: '', plural: 'pods' }, namespace)
 }
 
+/** The pods that a workload selects, as the API takes it in a query. */
+export function podSelector(workload: KubeObject): string {
+  return formatLabelSelector(selectorOf(workload))
+}
+
 function selectorOf({ spec }: KubeObject): LabelSelector {
   return (spec as { readonly selector?: LabelSelector } | undefined)?.selector ?? {}
 }

@@ -54,6 +54,8 @@ export interface ObjectStore {
   apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>
   /** The HorizontalPodAutoscalers of the tenant's namespace, whoever made them. */
   autoscalers(tenant: Tenant, signal: AbortSignal): Promise<readonly KubeObject[]>
+  /** The pods that a workload selects. */
+  podsOf(workload: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<readonly KubeObject[]>
   /** Deletes only that very object: uid and resourceVersion are preconditions. False where it is gone or another. */
   remove(object: KubeObject, tenant: Tenant, signal: AbortSignal): Promise<boolean>
 }

@@ -170,9 +170,10 @@ async function writeObject(
   { live, result }: Partial<DryRun> = {},
 ): Promise<InventoryEntry> {
   turn.assertWritable(object)
-  const { tenant, signal, key, memory } = turn
+  const { tenant, signal, key, memory, desired } = turn
+  const adopt = desired.work.kind === 'work' && desired.work.spec.adopt
   const seen = result === undefined ? {} : { seen: { live } }
-  const written = await objects.apply(object, { tenant, force: true, signal, ...seen })
+  const written = await objects.apply(object, { tenant, force: true, adopt, signal, ...seen })
   tracker.verified(key, written)
   memory.healths.set(objectKey(written), {
     version: written.metadata.resourceVersion ?? '',

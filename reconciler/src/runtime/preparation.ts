@@ -12,6 +12,7 @@ import { toHighWater, toRevision, type SeenImage } from '../core/releases.ts'
 import { render } from '../core/render.ts'
 import type { DryRun, ObjectStore, Tenant } from '../kube/ports.ts'
 import type { Tag, TagSource } from '../registry/tag-source.ts'
+import { imageAsItRuns } from './adoption.ts'
 import { findManifests, type Manifests } from './manifest-source.ts'
 import { withoutManifest } from './registry-read.ts'
 import { leaveReplicas } from './replicas.ts'
@@ -44,8 +45,12 @@ export async function prepare(target: Target, scope: PreparationScope): Promise<
   const manifests = await findManifests({ ...scope, spec: work.spec }, image)
   if (manifests === undefined) throw withoutManifests(image, target, scope)
 
-  const revision = { ...toRevision(image, work.spec.image.repository), bundleDigest: manifests.digest }
-  const rendered = renderRelease(manifests, revision, delivery, work)
+  const found = { ...toRevision(image, work.spec.image.repository), bundleDigest: manifests.digest }
+  const { revision, rendered } = await takeOver(
+    found,
+    (revision) => renderRelease(manifests, revision, delivery, work),
+    scope,
+  )
   const entries = rendered.map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, name }))
   const total = mergeInventory(delivery.status?.inventory ?? [], entries).length
   if (total > maxInventory) {
@@ -53,14 +58,33 @@ export async function prepare(target: Target, scope: PreparationScope): Promise<
     throw new AppError({ kind: 'terminal', reason: 'BundleInvalid', message })
   }
   const wanted = await leaveReplicas(rendered, rendered, scope)
-  const dryRuns = await objects.dryRunAll(wanted, { tenant, force: true, signal })
+  const dryRuns = await objects.dryRunAll(wanted, { tenant, force: true, adopt: work.spec.adopt, signal })
   return { revision, highWater: toHighWater(image), entries, dryRuns }
+}
+
+interface Rendered {
+  readonly revision: Revision
+  readonly rendered: readonly KubeObject[]
+}
+
+/** Before anything was delivered, what runs the release already may be taken over as it is. */
+async function takeOver(
+  revision: Revision,
+  renderAs: (revision: Revision) => readonly KubeObject[],
+  scope: PreparationScope,
+): Promise<Rendered> {
+  const rendered = renderAs(revision)
+  if (!scope.work.spec.adopt || scope.delivery.status?.current !== undefined) return { revision, rendered }
+  const image = await imageAsItRuns(rendered, revision, scope)
+  if (image === undefined) return { revision, rendered }
+  const taken = { ...revision, image }
+  return { revision: taken, rendered: renderAs(taken) }
 }
 
 /** The objects of a release, checked and rendered; throws AppError where it breaks a rule. */
 export function renderRelease(
   { documents }: Manifests,
-  { repository, tag, digest }: Revision,
+  { repository, tag, digest, image }: Revision,
   { metadata }: Delivery,
   { spec: { serviceAccountName } }: Work,
 ): readonly KubeObject[] {
@@ -76,7 +100,13 @@ export function renderRelease(
       message: `the manifests of ${tag} are refused: ${describeViolations(violations)}`,
     })
   }
-  const rendering = render(checked.objects, { owner: metadata, repository: found.value, tag, digest })
+  const rendering = render(checked.objects, {
+    owner: metadata,
+    repository: found.value,
+    tag,
+    digest,
+    ...(image !== undefined && { image }),
+  })
   if (rendering.kind === 'rendered') return rendering.objects
   throw new AppError({ kind: 'terminal', reason: rendering.reason, message: rendering.message })
 }
