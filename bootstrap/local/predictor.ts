@@ -3,7 +3,7 @@ import { platform } from './backend.ts'
 import { checkout } from './checkout.ts'
 import { repositories } from './identities.ts'
 import { applyObjects, type Manifest } from './install.ts'
-import { readManifestFolder } from './manifest-files.ts'
+import { readInOrder } from './manifest-files.ts'
 import type { NativeCluster } from './native/cluster.ts'
 
 export interface PredictorTenantOptions {
@@ -18,7 +18,7 @@ export interface PredictorTenantOptions {
 export async function deployPredictorTenant(options: PredictorTenantOptions): Promise<void> {
   const { cluster, source = checkout, signal, onStep } = options
   onStep?.("applying the predictor's namespace, account and Delivery")
-  const objects = await readManifestFolder(join(source, 'manifests', 'predictor', 'operator'))
+  const objects = await readInOrder(join(source, 'manifests', 'predictor', 'operator'))
   await applyObjects(cluster.kubeconfig, objects.map(localize), signal && { signal })
 }
 

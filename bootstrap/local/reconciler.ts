@@ -4,7 +4,7 @@ import { platform } from './backend.ts'
 import { checkout } from './checkout.ts'
 import { authorityHost, ciIdentity, reconcilerIdentity, tokenAudience } from './identities.ts'
 import { applyObjects, type Manifest, waitForDeployment } from './install.ts'
-import { readManifestFolder } from './manifest-files.ts'
+import { readInOrder } from './manifest-files.ts'
 import type { NativeCluster } from './native/cluster.ts'
 
 export interface DeployReconcilerOptions {
@@ -23,8 +23,8 @@ export async function deployReconciler(options: DeployReconcilerOptions): Promis
   const { cluster, image, signal, onStep } = options
   const bounds = { timeoutMs, ...(signal && { signal }) }
   onStep?.('installing the reconciler')
-  const definitions = await readManifestFolder(join(checkout, 'manifests', 'crd'))
-  const objects = await readManifestFolder(join(checkout, 'manifests', 'reconciler'))
+  const definitions = await readInOrder(join(checkout, 'manifests', 'crd'))
+  const objects = await readInOrder(join(checkout, 'manifests', 'reconciler'))
   await applyObjects(cluster.kubeconfig, [...definitions, ...ciObjects], bounds)
   await applyObjects(
     cluster.kubeconfig,

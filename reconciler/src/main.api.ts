@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { startApiServer } from '../../bootstrap/local/api-server.ts'
 import { readAuditLog } from '../../bootstrap/local/audit-log.ts'
 import { applyObjects } from '../../bootstrap/local/install.ts'
-import { readManifestFolder } from '../../bootstrap/local/manifest-files.ts'
+import { readInOrder } from '../../bootstrap/local/manifest-files.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import { testIds } from '../../bootstrap/local/registry/testing.ts'
 import { leaderLabel } from './api/annotations.ts'
@@ -127,9 +127,9 @@ interface Replica {
 }
 
 async function install(): Promise<void> {
-  const objects = await readManifestFolder(join(manifests, 'reconciler'))
+  const objects = await readInOrder(join(manifests, 'reconciler'))
   const rights = objects.filter(({ kind }) => !notServed.has(kind ?? ''))
-  await applyObjects(server.kubeconfig, await readManifestFolder(join(manifests, 'crd')))
+  await applyObjects(server.kubeconfig, await readInOrder(join(manifests, 'crd')))
   await applyObjects(server.kubeconfig, rights)
   for (const name of ['windlass-1', 'windlass-2']) {
     await cluster.create(`/api/v1/namespaces/${ownNamespace}/pods`, {

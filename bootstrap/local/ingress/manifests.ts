@@ -1,4 +1,5 @@
 import type { Manifest } from '../install.ts'
+import { confined, confinedPod, localDeployment, localLabels, localServiceAccount } from '../local-service.ts'
 import { platform } from '../backend.ts'
 import { containerPorts, nodePorts } from './ports.ts'
 import { controllerName } from './routing.ts'
@@ -17,40 +18,18 @@ export interface IngressManifestOptions {
 
 /** All that is applied, in order. */
 export function ingressManifests({ image, tls = false }: IngressManifestOptions): readonly Manifest[] {
-  const namespace = ingressNamespace
-  const metadata = { name: ingressName, namespace, labels }
+  const service = { name: ingressName, namespace: ingressNamespace }
   return [
-    {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: {
-        name: namespace,
-        labels: {
-          // A hostPort is above what `baseline` allows; all else would pass `restricted`.
-          'pod-security.kubernetes.io/enforce': 'privileged',
-          'pod-security.kubernetes.io/warn': 'privileged',
-        },
-      },
-    },
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRole',
-      metadata: { name: clusterRole, labels },
+    ...localServiceAccount({
+      ...service,
+      clusterRole: 'windlass-local-ingress',
       rules: [
         { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: ['list', 'watch'] },
         { apiGroups: ['networking.k8s.io'], resources: ['ingresses/status'], verbs: ['patch'] },
         { apiGroups: [''], resources: ['services'], verbs: ['list', 'watch'] },
         ...(tls ? [{ apiGroups: [''], resources: ['secrets'], verbs: ['list', 'watch'] }] : []),
       ],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name: clusterRole, labels },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: clusterRole },
-      subjects: [{ kind: 'ServiceAccount', name: ingressName, namespace }],
-    },
+    }),
     {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'IngressClass',
@@ -62,23 +41,11 @@ export function ingressManifests({ image, tls = false }: IngressManifestOptions)
       },
       spec: { controller: controllerName },
     },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata,
-      spec: {
-        replicas: 1,
-        // One pod at a time can have the node's ports.
-        strategy: { type: 'Recreate' },
-        selector: { matchLabels: labels },
-        template: podTemplate(image, tls),
-      },
-    },
+    localDeployment(service, podTemplate(image, tls)),
   ]
 }
 
-const labels = { 'app.kubernetes.io/name': ingressName, 'app.kubernetes.io/part-of': 'windlass-local' }
-const clusterRole = 'windlass-local-ingress'
+const labels = localLabels(ingressName)
 const runtimeDirectory = '/run/haproxy'
 
 function podTemplate(image: string, tls: boolean): object {
@@ -92,13 +59,7 @@ function podTemplate(image: string, tls: boolean): object {
     spec: {
       serviceAccountName: ingressName,
       enableServiceLinks: false,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: 65532,
-        runAsGroup: 65532,
-        fsGroup: 65532,
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
+      securityContext: confinedPod,
       containers: [
         {
           name: ingressName,
@@ -117,11 +78,7 @@ function podTemplate(image: string, tls: boolean): object {
           readinessProbe: { ...probe, periodSeconds: 2 },
           livenessProbe: { ...probe, periodSeconds: 10, failureThreshold: 6 },
           resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '384Mi' } },
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'] },
-          },
+          securityContext: confined,
           volumeMounts: [{ name: 'runtime', mountPath: runtimeDirectory }],
         },
       ],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Manifest } from '../install.ts'
+import { confined, confinedPod, localDeployment, localLabels, localServiceAccount } from '../local-service.ts'
 import { prometheusConfig } from './config.ts'
 
 export const prometheusNamespace = 'monitoring'
@@ -16,36 +17,15 @@ export interface PrometheusImages {
 
 /** All that is applied, in order. */
 export function prometheusManifests(images: PrometheusImages): readonly Manifest[] {
-  const namespace = prometheusNamespace
-  const metadata = { name: prometheusName, namespace, labels }
+  const service = { name: prometheusName, namespace: prometheusNamespace }
+  const metadata = { ...service, labels }
   const config = prometheusConfig(targetsFile)
   return [
-    {
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: {
-        name: namespace,
-        labels: {
-          // A hostPort is above what `baseline` allows; all else would pass `restricted`.
-          'pod-security.kubernetes.io/enforce': 'privileged',
-          'pod-security.kubernetes.io/warn': 'privileged',
-        },
-      },
-    },
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRole',
-      metadata: { name: clusterRole, labels },
+    ...localServiceAccount({
+      ...service,
+      clusterRole: 'windlass-local-prometheus',
       rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] }],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name: clusterRole, labels },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: clusterRole },
-      subjects: [{ kind: 'ServiceAccount', name: prometheusName, namespace }],
-    },
+    }),
     { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'prometheus.yml': config } },
     {
       apiVersion: 'v1',
@@ -53,18 +33,7 @@ export function prometheusManifests(images: PrometheusImages): readonly Manifest
       metadata,
       spec: { selector: labels, ports: [{ name: 'http', port: prometheusPort, targetPort: 'http' }] },
     },
-    {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata,
-      spec: {
-        replicas: 1,
-        // One pod at a time can have the node's port.
-        strategy: { type: 'Recreate' },
-        selector: { matchLabels: labels },
-        template: podTemplate(images, config),
-      },
-    },
+    localDeployment(service, podTemplate(images, config)),
   ]
 }
 
@@ -84,18 +53,11 @@ export function prometheusArguments({ configFile, dataDir, address }: Prometheus
   ]
 }
 
-const labels = { 'app.kubernetes.io/name': prometheusName, 'app.kubernetes.io/part-of': 'windlass-local' }
-const clusterRole = 'windlass-local-prometheus'
+const labels = localLabels(prometheusName)
 const configDir = '/etc/prometheus'
 const dataDir = '/prometheus'
 const targetsDir = '/targets'
 const targetsFile = `${targetsDir}/pods.json`
-
-const confined = {
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  capabilities: { drop: ['ALL'] },
-}
 
 function podTemplate(images: PrometheusImages, config: string): object {
   const probe = { port: 'http', path: '/-/ready' }
@@ -112,13 +74,7 @@ function podTemplate(images: PrometheusImages, config: string): object {
     spec: {
       serviceAccountName: prometheusName,
       enableServiceLinks: false,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: 65532,
-        runAsGroup: 65532,
-        fsGroup: 65532,
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
+      securityContext: confinedPod,
       containers: [
         {
           name: prometheusName,

@@ -1,15 +1,14 @@
 import { HttpMethod } from '@kubernetes/client-node'
 import t from 'tap'
 import { sharedApiServer } from '../../../bootstrap/local/testing.ts'
-import { testCluster } from '../kube/test-cluster.ts'
+import { deliveryCrd, testCluster } from '../kube/test-cluster.ts'
 import type { Delivery, DeliverySpec } from './delivery.ts'
 import { apiVersion, kind, plural } from './delivery.ts'
-import { installCrd } from './test-crd.ts'
 
 t.setTimeout(180_000)
 
 const cluster = testCluster(t, await sharedApiServer(t))
-await installCrd(cluster)
+await cluster.install(deliveryCrd)
 const path = `/apis/${apiVersion}/namespaces/${await cluster.namespace('crd')}/${plural}`
 
 t.test('the API server takes the definition and fills in the defaults', async (t) => {

@@ -14,11 +14,10 @@ import {
 import { waitFor } from '../../../bootstrap/local/wait.ts'
 import { apiVersion, kind, plural, type Delivery, type DeliverySpec } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
-import { installCrd } from '../api/test-crd.ts'
 import { createObjectStore } from '../kube/apply.ts'
 import { createEventWriter } from '../kube/events.ts'
 import { createStatusWriter } from '../kube/status.ts'
-import { testCluster, type Rule, type TestCluster } from '../kube/test-cluster.ts'
+import { deliveryCrd, testCluster, type Rule, type TestCluster } from '../kube/test-cluster.ts'
 import { createWatchSource } from '../kube/watch.ts'
 import type { TagSource } from '../registry/tag-source.ts'
 import { createLog } from '../telemetry/log.ts'
@@ -58,7 +57,7 @@ export class TestLoop {
     let names = 0
     const namespaceName = (purpose: string) => `${purpose.replaceAll(/[^a-z]+/g, '-').slice(0, 40)}-${(names += 1)}`
     const cluster = testCluster(t, { ...server, namespaceName })
-    await installCrd(cluster)
+    await cluster.install(deliveryCrd)
     await cluster.create('/api/v1/namespaces', { metadata: { name: ownNamespace } })
     const loop = new TestLoop(t, cluster, server.auditLog)
     t.teardown(() => loop.stop())
