@@ -38,7 +38,7 @@ t.test('a tool is built once, whoever asks at the same time, and then found', as
   const env = { XDG_CACHE_HOME: cache }
   const [one, two] = await Promise.all([ensure(['pause'], env), ensure(['pause'], env)])
   t.same(one.paths, two.paths)
-  const building = [...one.steps, ...two.steps].filter((step) => step.startsWith('building pause from'))
+  const building = [...one.steps, ...two.steps].filter((step) => step.startsWith('building pause (the first time'))
   t.equal(building.length, 1)
   t.ok(existsSync(one.paths['pause'] ?? ''))
 

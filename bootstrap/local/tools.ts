@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { formatElapsed } from './elapsed.ts'
+import { buildGo } from './go-build.ts'
 import { withLock } from './lock.ts'
 import { cacheDir } from './paths.ts'
 import { CommandFailed, lastLines, run } from './run.ts'
 
 interface GoTool {
   /** Folder under `go/`, with the go.mod and go.sum that pin the tool. */
-  readonly module: string
+  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause'
   readonly package: string
   /** What `go build` names the program, where that is not the tool's name. */
   readonly output?: string
@@ -47,11 +47,20 @@ const tools = {
   pause: { module: 'pause', package: '.' },
 } as const satisfies Record<string, GoTool>
 
+/** Of all programs of a module, on two idle cores with empty caches. */
+const roughTimes: Readonly<Record<GoTool['module'], string>> = {
+  etcd: '30 s',
+  kubernetes: '7 min',
+  coredns: '1 min',
+  distribution: '30 s',
+  pause: '5 s',
+}
+
 export type ToolName = keyof typeof tools
 
 export interface EnsureToolsOptions {
   readonly signal?: AbortSignal
-  /** Told what is being built, and every ten seconds how far it is. */
+  /** Told what is being built, how long that may take, and now and then how far it is. */
   readonly onStep?: (step: string) => void
 }
 
@@ -107,9 +116,6 @@ const buildEnv = {
   GOWORK: 'off',
   GO111MODULE: 'on',
 }
-
-/** A build that was started by a command that is killed ends with it. */
-const boundToUs = ['--pdeathsig', 'SIGTERM', '--']
 
 async function findToolchain(signal: AbortSignal | undefined): Promise<Toolchain> {
   // The second place is where go.dev's archive goes; sudo often drops it from PATH.
@@ -200,39 +206,26 @@ async function build(
 ): Promise<void> {
   const [first] = planned
   if (first === undefined) return
-  const names = planned.map((tool) => tool.name).join(', ')
-  const startedAt = performance.now()
-  let compiled = 0
-  const tell = (): void => {
-    const elapsed = formatElapsed(performance.now() - startedAt)
-    onStep?.(`building ${names}: ${compiled} packages compiled after ${elapsed}`)
-  }
-  onStep?.(`building ${names} from the Go module proxy (minutes, the first time)`)
-  const ticker = setInterval(tell, 10_000)
-  const temporary = cacheDir('go', `building-${first.tool.module}`)
+  const { module } = first.tool
+  const temporary = cacheDir('go', `building-${module}`)
   try {
     // Under the lock, so whatever lies here was left by a build that was killed.
     await rm(temporary, { recursive: true, force: true })
     await mkdir(temporary, { recursive: true })
-    const packages = planned.map((tool) => tool.tool.package)
-    await run(
-      'setpriv',
-      [...boundToUs, toolchain.go, 'build', '-v', ...first.flags, '-o', `${temporary}/`, ...packages],
-      {
-        cwd: join(moduleRoot, first.tool.module),
-        env: buildEnv,
-        ...(signal && { signal }),
-        onLine: (line) => {
-          if (!line.startsWith('go: ')) compiled += 1
-        },
-      },
-    )
+    await buildGo({
+      go: toolchain.go,
+      names: planned.map((tool) => tool.name).join(', '),
+      roughly: roughTimes[module],
+      folder: join(moduleRoot, module),
+      packages: planned.map((tool) => tool.tool.package),
+      flags: first.flags,
+      env: buildEnv,
+      out: temporary,
+      ...(signal && { signal }),
+      ...(onStep && { onStep }),
+    })
     for (const tool of planned) await keep(tool, temporary)
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw new Error(explainFailure(names, error), { cause: error })
   } finally {
-    clearInterval(ticker)
     await rm(temporary, { recursive: true, force: true })
   }
 }
@@ -258,20 +251,4 @@ async function deleteUnused(folder: string): Promise<void> {
 async function markUsed(folder: string): Promise<void> {
   const now = new Date()
   await utimes(folder, now, now)
-}
-
-function explainFailure(names: string, error: unknown): string {
-  if (!(error instanceof CommandFailed)) return `${names} could not be built: ${String(error)}`
-  const output = lastLines(error.stderr)
-  if (/no space left on device/i.test(output)) {
-    return `${names} could not be built: the disk is full (Go's caches need about 6 GB; see go env GOCACHE GOMODCACHE)`
-  }
-  if (
-    /dial tcp|no such host|i\/o timeout|proxyconnect|TLS handshake|disabled by GOPROXY|: 40[0-9] |: 50[0-9] /i.test(
-      output,
-    )
-  ) {
-    return `${names} could not be built: a module could not be fetched (see go env GOPROXY):\n${output}`
-  }
-  return `${names} could not be built:\n${output}`
 }
