@@ -206,6 +206,13 @@ export const InventoryEntrySchema = Type.Object(
         description: 'The number of replicas that we applied; absent where it is not ours to set.',
       }),
     ),
+    corrections: Type.Optional(
+      Type.Array(Time, {
+        description: 'When it was taken back from another hand lately; after five within ten minutes it is left.',
+        maxItems: 5,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
     stale: Type.Optional(
       Type.Boolean({ description: 'Of an older release: deleted once the newest is ready, if spec.prune says so.' }),
     ),

@@ -28,7 +28,8 @@ export const reasons = {
   SelfManaged: 'The Delivery would manage the reconciler itself.',
   Applying: 'The objects of the release are being written.',
   ApplyRefused: 'The API server refused an object of the release; the message names it.',
-  FieldConflict: 'A field is held by another apply manager, which is never forced; the message names manager and field.',
+  FieldConflict:
+    'A field is held by another apply manager, which is never forced; the message names manager and field.',
   NotOurs: 'An object of the release exists already and belongs to nobody or to another tool; it is not taken over.',
   OwnedByAnother: 'An object of the release belongs to another Delivery.',
   Impersonation:
@@ -60,6 +61,8 @@ export const reasons = {
   ShuttingDown: 'The process is ending.',
   DriftCorrected: 'A field of ours that another hand changed was taken back.',
   DriftDetected: 'A field of ours was changed by another hand, and drift is only reported.',
+  DriftContested:
+    'Another hand undid five corrections of one object within ten minutes; it is left until the next release.',
   Applied: 'All objects of the release were written.',
   Deleting: 'The Delivery is being deleted; what it delivered is left as it is.',
   Paused: 'An operator paused this Delivery; the message says who, why and until when.',

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { RolloutStatus } from '../api/delivery.ts'
+import type { DeliveryStatus, RolloutStatus } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import { decide, maxSuperseded } from './decide.ts'
 import type { Desired } from './desired.ts'
@@ -13,6 +13,7 @@ const nowMs = startMs + 3_600_000
 const pausedAll = pause('all')
 const pausedReleases = pause('releases')
 const drift = [{ apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'team', name: 'web', isMissing: false }]
+const settings = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'team', name: 'settings', isMissing: false }
 const inProgress = { health: { state: 'inProgress', message: '1 of 2' }, missing: [] } as const
 const failed = rollout({ phase: 'Failed', reason: 'RolloutTimeout', message: 'too slow' })
 const registryDown = { kind: 'retryable', reason: 'RegistryUnavailable', message: 'no answer' } as const
@@ -368,6 +369,32 @@ const cases: Record<string, Case> = {
     observed: observed({ status: running(1), drift }),
     expected: { kind: 'correct', objects: drift },
   },
+  'what was taken back five times is left, and said': {
+    observed: observed({ status: contested(), drift }),
+    expected: { kind: 'rest', stance: 'stalled', reason: 'DriftContested', message: /Deployment\/web.*stop it/ },
+  },
+  'what is contested holds up no other correction': {
+    observed: observed({ status: contested(), drift: [...drift, settings] }),
+    expected: { kind: 'correct', objects: [settings] },
+  },
+  'what is contested is taken back where somebody asks': {
+    desired: desired({ reconcileRequest: 'now' }),
+    observed: observed({ status: contested(), drift }),
+    expected: { kind: 'correct', objects: drift },
+  },
+  'a request that was handled asks no more': {
+    desired: desired({ reconcileRequest: 'now' }),
+    observed: observed({ status: { ...contested(), lastHandledReconcileRequest: 'now' }, drift }),
+    expected: { kind: 'rest', reason: 'DriftContested' },
+  },
+  'what is contested holds up no release': {
+    observed: observed({ status: contested(), drift, registry: { images: [image(2)] } }),
+    expected: { kind: 'start' },
+  },
+  'in mid-rollout what is contested is not written again': {
+    observed: observed({ status: { ...contested(), rollout: rollout() }, rollout: inProgress, drift }),
+    expected: { kind: 'await' },
+  },
   'drift is taken back while the registry is down': {
     observed: observed({ status: running(1), registry: { problem: registryDown }, drift }),
     expected: { kind: 'correct' },
@@ -441,4 +468,11 @@ function refusal(kind: Refusal['kind'], untilMs?: number): Refusal {
 /** The pattern is a function, which a structured clone can't carry. */
 function structuredCloneOf(wanted: Desired): Desired {
   return { ...wanted, pause: structuredClone(wanted.pause) }
+}
+
+/** Status in which the first push runs, and its Deployment was taken back as often as it ever is. */
+function contested(): DeliveryStatus {
+  const status = running(1)
+  const corrections = Array.from({ length: 5 }, () => formatTime(startMs))
+  return { ...status, inventory: (status.inventory ?? []).map((entry) => ({ ...entry, corrections })) }
 }

@@ -1,6 +1,8 @@
 import type { RolloutStatus } from '../api/delivery.ts'
+import type { ObjectReference } from '../api/object.ts'
 import { isReason } from '../api/reasons.ts'
 import { parseTime } from '../api/time.ts'
+import { isContested, mostCorrections } from './contested.ts'
 import type { Desired } from './desired.ts'
 import type { Health } from './health.ts'
 import type { Observed, Problem, Refusal } from './observed.ts'
@@ -159,12 +161,13 @@ function underWay({ desired, observed, rollout, nowMs }: Situation): Decision | 
 }
 
 /** What must be written again in mid-rollout, in words: what went missing and, where drift is taken back, what changed. */
-function unlikeWritten(work: Desired['work'], { rollout, drift }: Observed): readonly string[] {
-  const missing = rollout?.missing ?? []
-  const isCorrected = work.kind === 'work' && work.spec.drift === 'Correct'
+function unlikeWritten(work: Desired['work'], { status, rollout, drift }: Observed): readonly string[] {
+  const isOpen = (object: ObjectReference) => !isContested(status, object)
+  const missing = rollout?.missing.filter(isOpen) ?? []
+  const changed = work.kind === 'work' && work.spec.drift === 'Correct' ? drift.filter(isOpen) : []
   return [
     ...(missing.length > 0 ? [`${listObjects(missing)} went missing`] : []),
-    ...(isCorrected && drift.length > 0 ? [`${listObjects(drift)} changed by another hand`] : []),
+    ...(changed.length > 0 ? [`${listObjects(changed)} changed by another hand`] : []),
   ]
 }
 
@@ -179,7 +182,12 @@ function healthOfRelease({ rollout, drift }: Observed, tag: string): Health {
 function drifted({ desired, observed }: Situation): Decision | undefined {
   if (desired.work.kind === 'invalid' || desired.work.spec.drift === 'Report') return undefined
   const paused = desired.pause.kind === 'paused' ? desired.pause.objects : []
-  const objects = observed.drift.filter(({ kind, name }) => !paused.includes(`${kind}/${name}`))
+  // A contest ends with the next release, or when somebody asks.
+  const isAsked =
+    desired.reconcileRequest !== undefined && desired.reconcileRequest !== observed.status.lastHandledReconcileRequest
+  const objects = observed.drift.filter(
+    (object) => !paused.includes(`${object.kind}/${object.name}`) && (isAsked || !isContested(observed.status, object)),
+  )
   if (objects.length === 0) return undefined
   return { kind: 'correct', reason: 'DriftCorrected', message: `taken back: ${listObjects(objects)}`, objects }
 }
@@ -224,12 +232,26 @@ function settled(situation: Situation, runs: string): Decision & Rest {
     if (desired.pause.kind === 'paused') return rest('waiting', 'Paused', `${runs}${hold}`)
     return rest('waiting', 'WaitingForFirstTag', `${runs}: no tag of the repository matches spec.image.tags`)
   }
+  const contested = desired.pause.kind === 'paused' ? [] : contestedDrift(desired, observed)
+  if (contested.length > 0) {
+    return rest(
+      'stalled',
+      'DriftContested',
+      `${runs}, but another hand undid ${mostCorrections} corrections within ten minutes of ${listObjects(contested)}; ` +
+        'stop it, then ask for a reconcile, or release',
+    )
+  }
   if (observed.drift.length > 0) {
     const left = desired.pause.kind === 'paused' ? hold : '; drift is only reported'
     return rest('ready', 'DriftDetected', `${runs}, changed by another hand: ${listObjects(observed.drift)}${left}`)
   }
   const held = desired.pin === undefined || isPinWaiting ? hold : `; pinned to ${shortTag(desired.pin)}`
   return rest('ready', 'Ready', `${runs}${held}`)
+}
+
+function contestedDrift({ work }: Desired, { status, drift }: Observed): Observed['drift'] {
+  if (work.kind === 'invalid' || work.spec.drift === 'Report') return []
+  return drift.filter((object) => isContested(status, object))
 }
 
 function blocked(problem: Problem & { readonly untilMs?: number }, runs: string): Decision & Rest {

@@ -31,7 +31,11 @@ export function updateEntries(
   entries: readonly InventoryEntry[],
 ): InventoryEntry[] {
   const learnt = new Map(entries.map((entry) => [entryKey(entry), entry]))
-  return inventory.map((entry) => learnt.get(entryKey(entry)) ?? entry)
+  return inventory.map((entry) => {
+    const { corrections } = entry
+    const found = learnt.get(entryKey(entry))
+    return found === undefined ? entry : { ...(corrections !== undefined && { corrections }), ...found }
+  })
 }
 
 export function referenceOf(entry: InventoryEntry, namespace: string): ObjectReference {

@@ -9,6 +9,7 @@ import {
 } from '../api/delivery.ts'
 import type { Reason } from '../api/reasons.ts'
 import { formatTime } from '../api/time.ts'
+import { endContests } from './contested.ts'
 import { currentEntries, mergeInventory } from './inventory.ts'
 import { isUndecided, rememberTag, settleTag } from './releases.ts'
 
@@ -44,7 +45,7 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
       leaseEpoch,
       ...(superseded > 0 && { superseded }),
     },
-    inventory: mergeInventory(status.inventory ?? [], objects),
+    inventory: mergeInventory(endContests(status.inventory ?? []), objects),
   }
 }
 

@@ -1,7 +1,8 @@
-import type { InventoryEntry, Revision, RolloutStatus } from '../api/delivery.ts'
+import type { DeliveryStatus, InventoryEntry, Revision, RolloutStatus } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { parseTime } from '../api/time.ts'
 import type { Standing } from '../core/conditions.ts'
+import { noteCorrections } from '../core/contested.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
 import { healthOf } from '../core/health.ts'
@@ -127,7 +128,7 @@ async function applyAgain(plan: Of<'apply'>, work: Work, turn: Turn, scope: ActS
   const rendered = await renderedObjects(revision, work, turn, scope)
   const objects = await leaveReplicas(rendered, rendered, { ...scope, tenant: turn.tenant, signal: turn.signal })
   turn.memory.healths.clear()
-  const status = claimRollout(turn.status, turn.leaseEpoch)
+  const status = claimRollout(countRewrites(turn, scope), turn.leaseEpoch)
   await turn.write(status, { standing: standingOf(plan, 'progressing'), pending: plan.pending })
   return writeAll(
     objects.map((object) => ({ object })),
@@ -136,6 +137,14 @@ async function applyAgain(plan: Of<'apply'>, work: Work, turn: Turn, scope: ActS
     turn,
     scope,
   )
+}
+
+/** In mid-wait objects are written again because of another hand: corrections like any other. */
+function countRewrites(turn: Turn, { observed }: ActScope): DeliveryStatus {
+  const { status } = turn
+  if (status.rollout?.phase !== 'Waiting') return status
+  const unlike = [...observed.drift, ...(observed.rollout?.missing ?? [])]
+  return { ...status, inventory: noteCorrections(status.inventory ?? [], unlike, turn.nowMs()) }
 }
 
 /** One after the other, so that what an object refers to is there before it. */
@@ -234,7 +243,11 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   const changed = objects.filter((object) => wanted.has(objectKey(object)))
   const drifted = await leaveReplicas(changed, objects, { ...scope, tenant: turn.tenant, signal: turn.signal })
   // What is about to be taken back stands in status first, as for a release; how it stands otherwise is as before.
-  await turn.write(turn.status, { standing: standingOf(plan, 'unknown'), pending: 'unknown', drift: plan.objects })
+  const counted = {
+    ...turn.status,
+    inventory: noteCorrections(turn.status.inventory ?? [], plan.objects, turn.nowMs()),
+  }
+  await turn.write(counted, { standing: standingOf(plan, 'unknown'), pending: 'unknown', drift: plan.objects })
   const entries: InventoryEntry[] = []
   for (const object of drifted) entries.push(await writeObject(object, turn, scope))
   forgetRollout(turn)
