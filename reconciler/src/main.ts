@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { Agent } from 'undici'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { AppError } from './core/errors.ts'
 import { explainMissingAccounts } from './kube/account-check.ts'
@@ -14,6 +13,7 @@ import { createStatusWriter } from './kube/status.ts'
 import { createTransport } from './kube/transport.ts'
 import { createWatchSource } from './kube/watch.ts'
 import { AcrTagSource } from './registry/acr.ts'
+import { createDispatcher } from './registry/dispatcher.ts'
 import { createWorkloadIdentityCredential } from './registry/identity.ts'
 import { systemClock as clock } from './runtime/clock.ts'
 import { lead, type LeaderTerm } from './runtime/controller.ts'
@@ -92,13 +92,13 @@ async function run(config: Config, log: Log, stopping: AbortController): Promise
       },
     },
   })
-  const dispatcher = new Agent()
+  const dispatcher = createDispatcher()
   const tags = new AcrTagSource({
     registries: config.registries,
     credential: (wire) => createWorkloadIdentityCredential(config.identity, wire),
     dispatcher,
     ...(config.registryAudience !== undefined && { audience: config.registryAudience }),
-    onAnswer: ({ registry, status }) => metrics.registryRequested(registry, `${Math.floor(status / 100)}xx`),
+    onRequest: ({ registry, result }) => metrics.registryRequested(registry, result),
   })
 
   let leading = Promise.resolve()

@@ -219,6 +219,46 @@ t.test('a connection that is cut within the body is no answer', async (t) => {
   t.match(await failure(scan()), { kind: 'retryable', reason: 'RegistryUnavailable', message: /UND_ERR_SOCKET/ })
 })
 
+const counted: Readonly<Record<string, { answer: TestAnswer; result: string }>> = {
+  'an answer': { answer: tagList([]), result: '2xx' },
+  'an answer that is an error': { answer: { status: 503 }, result: '5xx' },
+  'a connection that is cut': { answer: { body: 'x'.repeat(100), cutAfter: 50 }, result: 'failed' },
+  'an answer that does not end': { answer: { body: 'x'.repeat(100), stallAfter: 50 }, result: 'timeout' },
+}
+
+for (const [name, { answer, result }] of Object.entries(counted)) {
+  t.test(`${name} is counted, as ${result}`, async (t) => {
+    const { acr, repository, matches } = await start(t, listing(answer))
+    const results: string[] = []
+    const source = acr.source({
+      limits: { timeoutMs: result === 'timeout' ? 2_000 : 30_000 },
+      onRequest: (ended) => results.push(ended.result),
+    })
+    await source.scan({ repository, matches }, forever).catch(() => undefined)
+    t.same(results, ['4xx', '2xx', '2xx', result], 'after the challenge and two tokens')
+  })
+}
+
+t.test('a request that is no longer wanted is counted too', async (t) => {
+  const abort = new AbortController()
+  const never = new Promise<TestAnswer>(() => {})
+  const { acr, repository, matches } = await start(
+    t,
+    listing(() => {
+      abort.abort()
+      return never
+    }),
+  )
+  const ended = Promise.withResolvers<string>()
+  const source = acr.source({
+    onRequest: ({ result }) => {
+      if (!result.endsWith('xx')) ended.resolve(result)
+    },
+  })
+  await failure(source.scan({ repository, matches }, abort.signal))
+  t.equal(await ended.promise, 'aborted')
+})
+
 t.test('what the network says is named by its code', async (t) => {
   const { acr, source, matches } = await start(t, () => undefined)
   const untrusted = new Agent()

@@ -9,7 +9,7 @@ import { readManifest } from './content.ts'
 import type { IdentityWire } from './identity.ts'
 import { readImageFacts, type ReadFacts } from './image-facts.ts'
 import { RegistryConnection, type ConnectionLimits } from './registry-connection.ts'
-import type { AnswerRecord } from './registry-http.ts'
+import type { EndedRequest } from './registry-http.ts'
 import { readTagPage, toTag } from './tag-pages.ts'
 import type { BundleContent, BundleReference, ImageFacts, ScanRequest, Tag, TagScan, TagSource } from './tag-source.ts'
 import { invalidAnswer, type Attempt } from './translate-error.ts'
@@ -24,8 +24,8 @@ export interface AcrOptions {
   /** The resource for which Entra ID is asked for a token, where it is not that of Azure's public cloud. */
   readonly audience?: string
   readonly limits?: Partial<ConnectionLimits>
-  /** Told of every answer, for metrics. */
-  readonly onAnswer?: (answer: AnswerRecord) => void
+  /** Told of every request that went out, when it has ended; for metrics. */
+  readonly onRequest?: (ended: EndedRequest) => void
 }
 
 interface Place {
@@ -146,7 +146,7 @@ export class AcrTagSource implements TagSource {
   #connect(registry: string): RegistryConnection {
     const known = this.#connections.get(registry)
     if (known !== undefined) return known
-    const { credential, dispatcher, audience = defaultAudience, limits, onAnswer } = this.#options
+    const { credential, dispatcher, audience = defaultAudience, limits, onRequest } = this.#options
     const connection = new RegistryConnection({
       registry,
       credential,
@@ -154,7 +154,7 @@ export class AcrTagSource implements TagSource {
       audience,
       limits: { ...defaultLimits, ...limits },
       lifetime: this.#lifetime.signal,
-      ...(onAnswer !== undefined && { onAnswer }),
+      ...(onRequest !== undefined && { onRequest }),
     })
     this.#connections.set(registry, connection)
     return connection

@@ -5,7 +5,7 @@ import type { BudgetLimits } from '../core/request-budget.ts'
 import { abortable } from './abortable.ts'
 import { BoundedMap } from './bounded-map.ts'
 import type { IdentityWire } from './identity.ts'
-import { RegistryHttp, type AnswerRecord } from './registry-http.ts'
+import { RegistryHttp, type EndedRequest } from './registry-http.ts'
 import { RequestGate } from './request-gate.ts'
 import { createSdkTransport } from './sdk-transport.ts'
 import { RegistryTokenSource } from './token-source.ts'
@@ -21,7 +21,7 @@ export interface ConnectionOptions {
   readonly limits: ConnectionLimits
   /** The resource for which Entra ID is asked for a token. */
   readonly audience: string
-  readonly onAnswer?: (answer: AnswerRecord) => void
+  readonly onRequest?: (ended: EndedRequest) => void
 }
 
 export interface ConnectionLimits {
@@ -68,7 +68,7 @@ export class RegistryConnection {
   #identityMadeMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ConnectionOptions) {
-    const { registry, dispatcher, lifetime, limits, audience, onAnswer } = options
+    const { registry, dispatcher, lifetime, limits, audience, onRequest } = options
     this.#options = options
     this.http = new RegistryHttp({
       registry,
@@ -82,7 +82,7 @@ export class RegistryConnection {
         longestPauseMs: limits.longestPauseMs,
         longestLineMs: limits.longestLineMs,
       }),
-      ...(onAnswer !== undefined && { onAnswer }),
+      ...(onRequest !== undefined && { onRequest }),
     })
     this.tokens = new RegistryTokenSource({ http: this.http, credential: () => this.#credential(), audience, lifetime })
   }

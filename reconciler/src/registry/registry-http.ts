@@ -9,15 +9,17 @@ export interface RegistryHttpOptions {
   readonly gate: RequestGate
   readonly dispatcher: Dispatcher
   readonly timeoutMs: number
-  /** Told of every answer, for metrics. */
-  readonly onAnswer?: (answer: AnswerRecord) => void
+  /** Told of every request that went out, when it has ended; for metrics. */
+  readonly onRequest?: (ended: EndedRequest) => void
 }
 
-export interface AnswerRecord {
+export interface EndedRequest {
   readonly registry: string
-  readonly status: number
-  readonly bytes: number
+  readonly result: RequestResult
 }
+
+/** The class of its answer; or, without one that we take, that it took too long, was given up by us, or failed. */
+export type RequestResult = '1xx' | '2xx' | '3xx' | '4xx' | '5xx' | 'timeout' | 'aborted' | 'failed'
 
 export interface RegistryRequest extends Omit<BoundedRequest, 'timeoutMs'> {
   readonly requestClass: RequestClass
@@ -75,9 +77,30 @@ export class RegistryHttp {
   }
 
   async #exchange(request: RegistryRequest): Promise<Answer> {
-    const { registry, dispatcher, timeoutMs, onAnswer } = this.#options
-    const answer = await exchange(dispatcher, { ...request, timeoutMs })
-    onAnswer?.({ registry, status: answer.status, bytes: answer.body.byteLength })
-    return answer
+    const { registry, dispatcher, timeoutMs, onRequest } = this.#options
+    let result: RequestResult = 'failed'
+    try {
+      const answer = await exchange(dispatcher, { ...request, timeoutMs })
+      result = classOf(answer.status)
+      return answer
+    } catch (error) {
+      if (request.signal.aborted) result = 'aborted'
+      else if (isTimeout(error)) result = 'timeout'
+      throw error
+    } finally {
+      onRequest?.({ registry, result })
+    }
   }
+}
+
+function classOf(status: number): RequestResult {
+  const classes = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const
+  return classes[Math.floor(status / 100) - 1] ?? 'failed'
+}
+
+/** By our own clock, by undici's, or by the kernel's. */
+function isTimeout(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  return error.name === 'TimeoutError' || code === 'ETIMEDOUT' || /^UND_ERR_\w+_TIMEOUT$/.test(code ?? '')
 }

@@ -125,7 +125,7 @@ function defineSeries(registry: Registry) {
     }),
     reconciles: counter('windlass_reconciles_total', 'Reconciles that ended, by result.', ['result']),
     polls: counter('windlass_polls_total', 'Polls of a repository that ended, by result.', ['result']),
-    registryRequests: counter('windlass_registry_requests_total', 'Requests to a registry, by class of answer.', [
+    registryRequests: counter('windlass_registry_requests_total', 'Requests to a registry that ended, by result.', [
       'registry',
       'result',
     ]),
