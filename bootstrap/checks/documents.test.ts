@@ -5,6 +5,7 @@ import t from 'tap'
 import { keys as predictorKeys } from '../../predictor/src/config.ts'
 import { openApp } from '../../predictor/src/testing.ts'
 import {
+  deletionFinalizer,
   deliveryLabel,
   imageAnnotations,
   leaderLabel,
@@ -72,7 +73,7 @@ t.test("the predictor's documented defaults are those that it has", async (t) =>
 })
 
 t.test('every annotation and label has a row in docs/delivery.md, and no page names another', async (t) => {
-  const marks = [...Object.values(operatorAnnotations), deliveryLabel, ownerAnnotation, leaderLabel]
+  const marks = [...Object.values(operatorAnnotations), deliveryLabel, ownerAnnotation, leaderLabel, deletionFinalizer]
   const names = [...marks, imageAnnotations.sequence]
   const rows = tableRows(sectionOn(deliveryPage, 'Annotations and labels')).map(([name = '']) => codeSpans(name))
   t.same(inOrder(rows.flat()), inOrder(names))

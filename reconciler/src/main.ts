@@ -6,6 +6,7 @@ import { createObjectStore } from './kube/apply.ts'
 import { createKubeClient, type KubeClient } from './kube/client.ts'
 import { createElection } from './kube/election.ts'
 import { createEventWriter } from './kube/events.ts'
+import { createFinalizerWriter } from './kube/finalizer.ts'
 import { guardWrites } from './kube/guard-writes.ts'
 import { loadKubeConfig } from './kube/kubeconfig.ts'
 import { setLeaderLabel } from './kube/leader-label.ts'
@@ -139,6 +140,7 @@ async function run(config: Config, log: Log, stopping: AbortController): Promise
     tags,
     objects: explainMissingAccounts(createObjectStore(guarded), client),
     statuses: createStatusWriter(guarded),
+    finalizers: createFinalizerWriter(guarded),
     events,
     schedules: cronSchedules(log),
     clock,

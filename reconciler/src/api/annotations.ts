@@ -43,6 +43,9 @@ export const imageAnnotations = {
   revision: 'org.opencontainers.image.revision',
 } as const
 
+/** On a Delivery whose policy is Delete: it goes once what it delivered is gone, or can't be deleted. */
+export const deletionFinalizer = 'windlass.dev/deletion'
+
 /** The one field manager of server-side apply. */
 export const fieldManager = 'windlass'
 

@@ -113,6 +113,10 @@ export const DeliverySpecSchema = Type.Object(
       default: 'Correct',
     }),
     prune: Type.Boolean({ description: 'Delete objects that a newer release no longer holds.', default: true }),
+    deletionPolicy: Type.Union([Type.Literal('Orphan'), Type.Literal('Delete')], {
+      description: 'What becomes of what was delivered when the Delivery is deleted.',
+      default: 'Orphan',
+    }),
     adopt: Type.Boolean({ description: 'Take over objects that kubectl or Helm made.', default: false }),
   },
   closed,

@@ -64,7 +64,9 @@ export const reasons = {
   DriftContested:
     'Another hand undid five corrections of one object within ten minutes; it is left until the next release.',
   Applied: 'All objects of the release were written.',
-  Deleting: 'The Delivery is being deleted; what it delivered is left as it is.',
+  Deleting: 'The Delivery is being deleted; what it delivered stays or goes, as spec.deletionPolicy says.',
+  Deleted: 'What the Delivery had delivered was deleted with it.',
+  Orphaned: 'The Delivery is gone, and what it had delivered, or some of it, was left; the message says why.',
   Paused: 'An operator paused this Delivery; the message says who, why and until when.',
   NotPaused: 'No annotation pauses this Delivery.',
   InternalError: 'A bug: something escaped that no adapter translated.',

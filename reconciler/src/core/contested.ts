@@ -32,7 +32,10 @@ export function noteCorrections(
 }
 
 export function endContests(inventory: readonly InventoryEntry[]): InventoryEntry[] {
-  return inventory.map(({ corrections: _, ...entry }) => entry)
+  return inventory.map((entry) => {
+    const { corrections: _, ...rest } = entry
+    return rest
+  })
 }
 
 /** Older times were dropped as the last one came, so that the number alone tells. */

@@ -72,7 +72,7 @@ function firstOf(chain: readonly Rule[], situation: Situation): Decision | undef
 
 function beingDeleted({ desired }: Situation): Decision | undefined {
   if (!desired.isDeleting) return undefined
-  return { kind: 'leave', reason: 'Deleting', message: 'the Delivery is being deleted; what runs is left as it is' }
+  return { kind: 'leave', reason: 'Deleting', message: 'the Delivery is being deleted' }
 }
 
 function frozen(situation: Situation): Decision | undefined {

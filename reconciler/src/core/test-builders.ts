@@ -50,6 +50,7 @@ export function spec(fields: Partial<DeliverySpec> = {}): DeliverySpec {
     drift: 'Correct',
     prune: true,
     adopt: false,
+    deletionPolicy: 'Orphan',
     ...fields,
   }
 }

@@ -132,6 +132,11 @@ export interface StatusWriter {
   write(delivery: Delivery, status: DeliveryStatus, signal: AbortSignal): Promise<Delivery>
 }
 
+export interface FinalizerWriter {
+  /** Sets or removes our finalizer on the Delivery as it was read; answers it as it then stands. */
+  write(delivery: Delivery, isWanted: boolean, signal: AbortSignal): Promise<Delivery>
+}
+
 /** A copy of a release's objects that is kept in the cluster. */
 export interface Snapshot {
   readonly name: string

@@ -26,6 +26,7 @@ import {
 import type { DryRun, ObjectStore } from '../kube/ports.ts'
 import type { TagSource } from '../registry/tag-source.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { endDelivery, type DeletionScope } from './deletion.ts'
 import { readManifests } from './manifest-source.ts'
 import type { ObjectTracker } from './object-tracker.ts'
 import { prepare, renderRelease, type Preparation } from './preparation.ts'
@@ -33,7 +34,7 @@ import { pruneObjects } from './prune.ts'
 import { leaveReplicas } from './replicas.ts'
 import type { Turn } from './turn.ts'
 
-export interface ActScope {
+export interface ActScope extends DeletionScope {
   readonly tags: TagSource
   readonly objects: ObjectStore
   readonly tracker: ObjectTracker
@@ -49,7 +50,7 @@ export type Next =
 /** Begins what a plan says; never waits for anything but the answers of the API server and the registry. */
 export async function act(plan: Plan, turn: Turn, scope: ActScope): Promise<Next> {
   const { work } = turn.desired
-  if (plan.kind === 'leave') return onEvent
+  if (plan.kind === 'leave') return endDelivery(turn, scope)
   if (plan.kind === 'rest') return rest(plan, turn, scope)
   if (work.kind === 'invalid') throw new Error(`a ${plan.kind} was planned under an invalid spec`)
   if (plan.kind === 'start') return start(plan, work, turn, scope)

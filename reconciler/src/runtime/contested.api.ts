@@ -1,5 +1,6 @@
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
+import type { KubeObject } from '../api/object.ts'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
@@ -105,7 +106,7 @@ async function contested(purpose: string): Promise<Tenancy> {
 /** Changes it, and waits until it was taken back. */
 async function change(web: Tenancy, a: string): Promise<void> {
   await web.edit(configMap, { data: { a: 'theirs' } })
-  await web.untilObject(configMap, (object) => (object?.['data'] as { readonly a?: string }).a === a)
+  await web.untilObject(configMap, (object) => dataOf(object)?.['a'] === a)
   await web.until('the correction to be noted', ({ status }) => status?.drifted === undefined)
 }
 
@@ -115,4 +116,8 @@ async function removeOnce(web: Tenancy): Promise<void> {
   await web.untilObject(configMap, (object) => object !== undefined && object.metadata.uid !== uid)
   const made = (await web.object(configMap))?.metadata.uid
   await web.until('it to be noted', ({ status }) => status?.inventory?.some((entry) => entry.uid === made) ?? false)
+}
+
+function dataOf(object: KubeObject | undefined): Readonly<Record<string, string>> | undefined {
+  return object?.['data'] as Readonly<Record<string, string>> | undefined
 }

@@ -8,29 +8,37 @@ import type { Turn } from './turn.ts'
 
 /** Deletes what the newest release no longer holds; throws AppError where something of it could not be deleted yet. */
 export async function pruneObjects(turn: Turn, objects: Pick<ObjectStore, 'get' | 'remove'>): Promise<void> {
-  for (const entry of staleEntries(turn.status.inventory ?? [])) await pruneObject(entry, turn, objects)
+  const assertRemovable = (object: KubeObject) => turn.assertWritable(object)
+  for (const entry of staleEntries(turn.status.inventory ?? [])) {
+    await removeObject(entry, { turn, objects, assertRemovable })
+  }
 }
 
-async function pruneObject(
-  entry: InventoryEntry,
-  turn: Turn,
-  objects: Pick<ObjectStore, 'get' | 'remove'>,
-): Promise<void> {
+export interface RemovalScope {
+  readonly turn: Turn
+  readonly objects: Pick<ObjectStore, 'get' | 'remove'>
+  /** Asked right before the deletion is sent; throws AppError where it must not be. */
+  readonly assertRemovable: (object: KubeObject) => void
+}
+
+/** Why the object was kept, in words; undefined where it is gone, or on its way. */
+export async function removeObject(entry: InventoryEntry, scope: RemovalScope): Promise<string | undefined> {
+  const { turn, objects, assertRemovable } = scope
   const { tenant, signal } = turn
   const object = await objects.get(referenceOf(entry, tenant.namespace), tenant, signal)
-  if (object === undefined || object.metadata.deletionTimestamp !== undefined) return
+  if (object === undefined || object.metadata.deletionTimestamp !== undefined) return undefined
   const why = reasonToKeep(object, entry, turn)
   if (why !== undefined) {
-    turn.log.info({ object: `${entry.kind}/${entry.name}`, why }, 'object not pruned')
-    return
+    turn.log.info({ object: `${entry.kind}/${entry.name}`, why }, 'object not deleted')
+    return why
   }
-  turn.assertWritable(object)
+  assertRemovable(object)
   if (await objects.remove(object, tenant, signal)) {
-    turn.log.info({ object: `${entry.kind}/${entry.name}` }, 'object pruned')
-    return
+    turn.log.info({ object: `${entry.kind}/${entry.name}` }, 'object deleted')
+    return undefined
   }
   const after = await objects.get(referenceOf(entry, tenant.namespace), tenant, signal)
-  if (after?.metadata.uid !== object.metadata.uid) return
+  if (after?.metadata.uid !== object.metadata.uid) return undefined
   throw new AppError({
     kind: 'retryable',
     reason: 'ApiConflict',

@@ -7,12 +7,13 @@ import { nextPauseChange, readPause } from '../core/pause.ts'
 import { targetKey, type Plan } from '../core/plan.ts'
 import { knownReleases, knownSinceMs } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
-import type { EventSink, ObjectStore, StatusWriter } from '../kube/ports.ts'
+import type { EventSink, FinalizerWriter, ObjectStore, StatusWriter } from '../kube/ports.ts'
 import type { TagSource } from '../registry/tag-source.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts'
 import { act, type Next } from './act.ts'
 import type { Clock } from './clock.ts'
+import { keepFinalizer } from './deletion.ts'
 import { keyOf } from './delivery-cache.ts'
 import type { Memory } from './memory.ts'
 import { observe } from './observation.ts'
@@ -27,6 +28,7 @@ export interface ReconcilerPorts {
   readonly tags: TagSource
   readonly objects: ObjectStore
   readonly statuses: StatusWriter
+  readonly finalizers: FinalizerWriter
   readonly events: EventSink
   readonly schedules: Schedules
   readonly clock: Clock
@@ -74,6 +76,7 @@ export async function reconcile(
   let plan: Plan | undefined
   try {
     const scope = { ...ports, ...term, key: turn.key, tracker: world.objects, memory, tenant: turn.tenant }
+    await keepFinalizer(turn, ports.finalizers)
     const observed = await observe(delivery, desired, { ...scope, registry: term.poller.view(turn.key) })
     plan = decide(desired, observed, clock.nowMs())
     notify(plan, turn)

@@ -16,6 +16,7 @@ import { apiVersion, kind, plural, type Delivery, type DeliverySpec } from '../a
 import type { KubeObject } from '../api/object.ts'
 import { createObjectStore } from '../kube/apply.ts'
 import { createEventWriter } from '../kube/events.ts'
+import { createFinalizerWriter } from '../kube/finalizer.ts'
 import { createStatusWriter } from '../kube/status.ts'
 import { deliveryCrd, testCluster, type Rule, type TestCluster } from '../kube/test-cluster.ts'
 import { createWatchSource } from '../kube/watch.ts'
@@ -64,8 +65,9 @@ export class TestLoop {
     return loop
   }
 
-  /** Begins as a new process would, with nothing in memory, as the leader of that epoch. */
-  async start(epoch = 1): Promise<void> {
+  /** Begins as a new process would, with nothing in memory, as the leader of that epoch; its clock may be ahead. */
+  async start(epoch = 1, aheadMs = 0): Promise<void> {
+    const clock = { ...systemClock, nowMs: () => systemClock.nowMs() + aheadMs }
     const lines: string[] = []
     const log = createLog({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
     const metrics = createMetrics()
@@ -76,11 +78,11 @@ export class TestLoop {
       restarted: () => {},
       bug: (path: string, error: unknown) => log.error({ err: error, path }, 'watch bug'),
     }
-    const watches = createWatchSource({ client, clock: systemClock, random: Math.random, hooks })
+    const watches = createWatchSource({ client, clock, random: Math.random, hooks })
     const world = new World({ watches, ownNamespace, signal })
     const events = createEventWriter({
       client,
-      clock: systemClock,
+      clock,
       instance: 'windlass-test',
       newSuffix: () => randomUUID().slice(0, 8),
       hooks: { lost: (_, error) => log.error({ err: error }, 'event lost') },
@@ -94,6 +96,7 @@ export class TestLoop {
           tags: this.#tags(),
           objects: createObjectStore(client),
           statuses: createStatusWriter(client),
+          finalizers: createFinalizerWriter(client),
           events,
           schedules: {
             problemOf: () => undefined,
@@ -102,7 +105,7 @@ export class TestLoop {
               return () => this.#schedules.delete(schedule)
             },
           },
-          clock: systemClock,
+          clock,
           random: () => 0,
           newId: () => randomUUID(),
           log,

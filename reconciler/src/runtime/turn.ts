@@ -79,14 +79,19 @@ export class Turn {
     await this.store(describeStatus(status, { desired: this.desired, standing, pending, drift, nowMs }))
   }
 
+  /** Goes on with the Delivery as another write of ours left it. */
+  wrote(delivery: Delivery): void {
+    this.#delivery = delivery
+    this.#options.world.deliveries.wrote(delivery)
+  }
+
   /** Writes status as it is given, under the version that was read; tells what is worth an Event. */
   async store(status: DeliveryStatus): Promise<void> {
-    const { world, statuses, events } = this.#options
+    const { statuses, events } = this.#options
     const before = this.#delivery
     const written = await statuses.write(before, status, this.signal)
     if (written === before) return
-    this.#delivery = written
-    world.deliveries.wrote(written)
+    this.wrote(written)
     for (const announcement of announce(before.status ?? {}, status)) {
       events.emit({ regarding: toObject(written), ...announcement })
     }

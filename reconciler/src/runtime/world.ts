@@ -94,6 +94,11 @@ export class World {
     return [...marks.filter((mark) => mark !== undefined), ...managed]
   }
 
+  /** The namespace is being deleted, and all that is in it. */
+  isTerminating(namespace: string): boolean {
+    return this.#watches.get(namespacesPath)?.watch?.get(namespace)?.metadata.deletionTimestamp !== undefined
+  }
+
   #annotationsOf(namespace: string): Readonly<Record<string, string>> | undefined {
     return this.#watches.get(namespacesPath)?.watch?.get(namespace)?.metadata.annotations
   }
