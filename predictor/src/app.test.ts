@@ -1,4 +1,6 @@
+import { connect } from 'node:net'
 import { Writable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import type { InjectOptions } from 'fastify'
 import { pino } from 'pino'
 import t from 'tap'
@@ -6,7 +8,7 @@ import { Check } from 'typebox/schema'
 import { readConfig } from './config.ts'
 import { errorCodes } from './errors.ts'
 import { createLifecycle } from './lifecycle.ts'
-import { openApp } from './testing.ts'
+import { calm, openApp } from './testing.ts'
 
 interface Row {
   readonly request: InjectOptions & { readonly url: string }
@@ -101,7 +103,7 @@ const contract: Readonly<Record<string, Row>> = {
 }
 
 t.test('the contract', async (t) => {
-  const app = await openApp(t, { config: readConfig({ REVISION: 'abc1234' }) })
+  const app = await openApp(t, { config: readConfig({ ...calm, REVISION: 'abc1234' }) })
   for (const [name, { request, status, body }] of Object.entries(contract)) {
     const answer = await app.inject(request)
     t.equal(answer.statusCode, status, name)
@@ -149,7 +151,7 @@ t.test('a wrong method is told the right ones', async (t) => {
 })
 
 t.test('the OpenAPI document', async (t) => {
-  const app = await openApp(t, { config: readConfig({ REVISION: 'abc1234' }) })
+  const app = await openApp(t, { config: readConfig({ ...calm, REVISION: 'abc1234' }) })
   const document = (await app.inject('/openapi.json')).json<OpenApi>()
 
   t.test('describes each answer of the contract', async (t) => {
@@ -224,7 +226,7 @@ t.test('a failure of our own hides its cause and logs it', async (t) => {
 t.test('requests are logged at debug, and at info they are not', async (t) => {
   for (const level of ['debug', 'info'] as const) {
     const { logger, lines } = recordingLogger(level)
-    const app = await openApp(t, { logger, config: readConfig({ LOG_LEVEL: level }) })
+    const app = await openApp(t, { logger, config: readConfig({ ...calm, LOG_LEVEL: level }) })
     await app.inject('/quote?symbol=doge')
     const line = { msg: 'request answered', method: 'GET', route: '/quote', status: 400, durationMs: Number }
     t.match(lines(), level === 'debug' ? [line] : [])
@@ -279,3 +281,18 @@ interface OpenApi {
 interface Operation {
   readonly responses: Readonly<Record<number, { readonly content?: Readonly<Record<string, { schema: object }>> }>>
 }
+
+t.test('a connection whose answer was under way when the draining began is let go after it', async (t) => {
+  const lifecycle = createLifecycle()
+  const app = await openApp(t, { lifecycle })
+  const address = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
+  const socket = connect(Number(address.port), address.hostname)
+  t.teardown(() => socket.destroy())
+  socket.once('data', () => lifecycle.beginDraining())
+  const answer = buffer(socket)
+  socket.write('GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n')
+  const text = (await answer).toString('latin1')
+  const [head = ''] = text.split('\r\n\r\n', 1)
+  t.match(head, /^HTTP\/1\.1 200 OK\r\n.*connection: keep-alive/is)
+  t.equal(text.length - head.length - 4, Number(/content-length: (\d+)/i.exec(head)?.[1]), 'and it is whole')
+})

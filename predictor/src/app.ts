@@ -51,6 +51,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (lifecycle.isDraining) reply.header('connection', 'close')
     next(null, payload)
   })
+  // What was answered in part when the draining began had promised to keep its connection.
+  app.addHook('onResponse', (request, reply, next) => {
+    if (lifecycle.isDraining && reply.raw.getHeader('connection') !== 'close') request.raw.socket.end()
+    next()
+  })
   if (['debug', 'trace'].includes(config.logLevel)) logRequests(app)
 
   await app.register(errorsPlugin)

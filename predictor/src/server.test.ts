@@ -7,11 +7,14 @@ import { json, text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { calm } from './testing.ts'
 
 const program = fileURLToPath(new URL('server.ts', import.meta.url))
+// So that a slow machine does not cut what ends by itself.
+const patient = { PREDICTOR_CLOSE_TIMEOUT_MS: '60000' }
 
 t.test('SIGTERM withdraws readiness, goes on serving, then drains and ends with 0', async (t) => {
-  const server = await start(t, { PREDICTOR_DRAIN_MS: '3000' })
+  const server = await start(t, { PREDICTOR_DRAIN_MS: '3000', ...patient })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
   const before = await server.get('/readyz', agent)
@@ -31,7 +34,7 @@ t.test('SIGTERM withdraws readiness, goes on serving, then drains and ends with 
 })
 
 t.test('a request under way is answered before the process ends', async (t) => {
-  const server = await start(t, { PREDICTOR_DRAIN_MS: '0' })
+  const server = await start(t, { PREDICTOR_DRAIN_MS: '0', ...patient })
   const upload = await halfRequest(server.port)
   server.signal('SIGTERM')
   await until(() =>
@@ -55,7 +58,7 @@ t.test('a request that never ends is cut after the deadline', async (t) => {
 })
 
 t.test('Ctrl-C does not wait for anybody to look elsewhere', async (t) => {
-  const server = await start(t, { PREDICTOR_DRAIN_MS: '600000' })
+  const server = await start(t, { PREDICTOR_DRAIN_MS: '600000', ...patient })
   server.signal('SIGINT')
   t.same(await server.ended, { code: 0, signal: null })
 })
@@ -89,7 +92,7 @@ interface Answer {
 
 async function start(t: { teardown: (clear: () => Promise<void>) => void }, env: Record<string, string>) {
   const child = spawn(process.execPath, [program], {
-    env: { PORT: '0', HOST: '127.0.0.1', ...env },
+    env: { PORT: '0', HOST: '127.0.0.1', ...calm, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit').then(([code, signal]: unknown[]) => ({ code, signal }))

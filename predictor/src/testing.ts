@@ -7,13 +7,16 @@ import { createLifecycle } from './lifecycle.ts'
 
 export const noon = Date.parse('2026-03-01T12:00:00.000Z')
 
-/** The service as it is shipped, silent, with its clock at {@link noon}; closed when the test ends. */
+/** So that a slow machine is not taken for an overloaded service. */
+export const calm = { PREDICTOR_MAX_EVENT_LOOP_DELAY_MS: '0' } as const
+
+/** The service as it is shipped, silent, never overloaded, with its clock at {@link noon}; closed when the test ends. */
 export async function openApp(
   t: { teardown: (clear: () => Promise<void>) => void },
   overrides: Partial<AppOptions> = {},
 ): Promise<FastifyInstance> {
   const app = await buildApp({
-    config: readConfig({}),
+    config: readConfig(calm),
     lifecycle: createLifecycle(),
     registry: new Registry(),
     logger: pino({ level: 'silent' }),

@@ -81,7 +81,7 @@ t.test('the predictor as an image', async (t) => {
 
     const { Entrypoint = [], Env = [] } = await readConfig(image)
     // An empty environment: the test runner puts its own modules into that of every process that it sees.
-    const variables = [...Env, 'PORT=0', 'HOST=127.0.0.1', 'PREDICTOR_DRAIN_MS=0']
+    const variables = [...Env, 'PORT=0', 'HOST=127.0.0.1', 'PREDICTOR_DRAIN_MS=0', 'PREDICTOR_CLOSE_TIMEOUT_MS=60000']
     const program = ['chroot', '--userspec=65532:65532', root, ...Entrypoint]
     const child = spawn('env', ['--ignore-environment', ...variables, ...program], {
       stdio: ['ignore', 'pipe', 'inherit'],
