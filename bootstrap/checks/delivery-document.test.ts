@@ -35,6 +35,7 @@ t.test('every field of status has a row in docs/delivery.md, and no other has', 
     summary: delivery.SummarySchema,
     highWater: delivery.HighWaterSchema,
     history: delivery.HistoryEntrySchema,
+    quarantine: delivery.QuarantineEntrySchema,
     inventory: delivery.InventoryEntrySchema,
     drifted: delivery.DriftEntrySchema,
   }
@@ -48,6 +49,10 @@ t.test('every field of status has a row in docs/delivery.md, and no other has', 
   t.same(
     inOrder(firstCells(sectionOn(deliveryPage, 'A rollout'))),
     inOrder(Object.keys(delivery.RolloutStatusSchema.properties)),
+  )
+  t.same(
+    inOrder(firstCells(sectionOn(deliveryPage, 'A release that failed'))),
+    inOrder(Object.keys(delivery.FailedReleaseSchema.properties)),
   )
 })
 

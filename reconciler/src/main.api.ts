@@ -151,6 +151,7 @@ async function install(): Promise<void> {
   await cluster.tenant(namespace, 'deployer')
   await cluster.grant({ namespace: ownNamespace, serviceAccountName: 'windlass' }, namespace, [
     { apiGroups: [''], resources: ['serviceaccounts'], resourceNames: ['deployer'], verbs: ['impersonate'] },
+    { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: ['get', 'list', 'create', 'delete'] },
   ])
   await cluster.create(`/apis/${apiVersion}/namespaces/${namespace}/${plural}`, {
     apiVersion,

@@ -10,6 +10,8 @@ import { createFinalizerWriter } from './kube/finalizer.ts'
 import { guardWrites } from './kube/guard-writes.ts'
 import { loadKubeConfig } from './kube/kubeconfig.ts'
 import { setLeaderLabel } from './kube/leader-label.ts'
+import { createPodSource } from './kube/pods.ts'
+import { createSnapshotStore } from './kube/snapshots.ts'
 import { createStatusWriter } from './kube/status.ts'
 import { createTransport } from './kube/transport.ts'
 import { createWatchSource } from './kube/watch.ts'
@@ -139,6 +141,8 @@ async function run(config: Config, log: Log, stopping: AbortController): Promise
     world,
     tags,
     objects: explainMissingAccounts(createObjectStore(guarded), client),
+    snapshots: createSnapshotStore(guarded),
+    pods: createPodSource({ client: guarded, watches }),
     statuses: createStatusWriter(guarded),
     finalizers: createFinalizerWriter(guarded),
     events,

@@ -14,6 +14,9 @@ export const plural = 'deliveries'
 export const maxInventory = 400
 export const maxHistory = 20
 export const maxDrifted = 20
+export const maxQuarantine = 20
+/** Tries of a release that fails by the environment's fault, the first included. */
+export const maxAttempts = 5
 /** More than wait in a long pause, so that a tag that is moved meanwhile is known again. */
 export const maxTags = 100
 
@@ -92,6 +95,14 @@ const RolloutSpec = Type.Object(
         message: 'must be above zero and 24h at most',
       }),
     }),
+    onFailure: Type.Union([Type.Literal('RollBack'), Type.Literal('Hold')], {
+      description: 'What follows a rollout that failed: the last good release again, or nothing until somebody acts.',
+      default: 'RollBack',
+    }),
+    logs: Type.Boolean({
+      description: 'Keep the last log lines of the container that made a rollout fail in status, 2 KiB at most.',
+      default: true,
+    }),
   },
   closed,
 )
@@ -123,6 +134,19 @@ export const DeliverySpecSchema = Type.Object(
 )
 
 const Time = Type.String({ format: 'date-time' })
+const LastLog = Type.String({
+  description: 'Last log lines of the container that made it fail, unless spec.rollout.logs forbids them.',
+  maxLength: 2048,
+})
+
+/** A copy of what a release wrote, kept in a ControllerRevision. */
+export const SnapshotSchema = Type.Object(
+  {
+    name: Type.String({ maxLength: 253 }),
+    hash: Type.String({ maxLength: 64, description: 'Hex SHA-256 of its content, compared on use.' }),
+  },
+  closed,
+)
 
 /** One release: an image and its manifests. */
 export const RevisionSchema = Type.Object(
@@ -144,9 +168,20 @@ export const RevisionSchema = Type.Object(
     seenAt: Type.Optional(Time),
     appliedAt: Type.Optional(Time),
     readyAt: Type.Optional(Time),
+    snapshot: Type.Optional(SnapshotSchema),
   },
   closed,
 )
+
+const Fault = Type.Union([Type.Literal('Release'), Type.Literal('Environment')], {
+  description:
+    'Whose fault it was that it failed. Release: it is quarantined. Environment: it is tried again, five times at most.',
+})
+const Attempt = Type.Integer({ minimum: 1, description: 'Which try of this release it is.' })
+const NextTry = Type.String({
+  format: 'date-time',
+  description: 'When it is tried again by itself; absent where never.',
+})
 
 /** The position above which a candidate must lie: the greatest (sequence, pushedAt) ever attempted. */
 export const HighWaterSchema = Type.Object(
@@ -168,26 +203,69 @@ export const RolloutStatusSchema = Type.Object(
       {
         description:
           'Applying: objects are being written. Waiting: for them to be healthy. Pruning: what the release no longer ' +
-          'holds is deleted. Failed: nothing more is done until a newer release or a pin.',
+          'holds is deleted. Failed: nothing is written until a newer release, a retry or a pin.',
       },
+    ),
+    purpose: Type.Optional(
+      Type.Union([Type.Literal('GoBack'), Type.Literal('Correct')], {
+        description:
+          'GoBack: the last good release is put back after the one in status.failed. Correct: what another hand ' +
+          'changed was taken back. Absent: a release.',
+      }),
     ),
     startedAt: Time,
     deadline: Type.Optional(
       Type.String({
         format: 'date-time',
-        description:
-          'When the wait ends; absent while objects are written and while paused, for it starts afresh then.',
+        description: 'When this phase ends; absent while paused, for it starts afresh then.',
       }),
     ),
-    attempt: Type.Integer({ minimum: 1 }),
+    attempt: Attempt,
     superseded: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Undecided rollouts in a row that were superseded before this one.' }),
     ),
     leaseEpoch: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Transitions of the lease under which this was written.' }),
     ),
+    fault: Type.Optional(Fault),
     reason: Type.Optional(Type.String({ maxLength: 64, description: 'Why it failed.' })),
     message: Type.Optional(Type.String({ maxLength: 4096 })),
+    log: Type.Optional(LastLog),
+    nextTryAt: Type.Optional(NextTry),
+  },
+  closed,
+)
+
+/** A release that failed and that was, or is being, gone back from. */
+export const FailedReleaseSchema = Type.Object(
+  {
+    revision: RevisionSchema,
+    fault: Fault,
+    reason: Type.String({ maxLength: 64 }),
+    message: Type.String({ maxLength: 4096 }),
+    log: Type.Optional(LastLog),
+    at: Time,
+    attempt: Attempt,
+    nextTryAt: Type.Optional(NextTry),
+    pin: Type.Optional(
+      Type.String({
+        maxLength: 150,
+        description: 'The pin under which it failed: that pin alone does not begin it again.',
+      }),
+    ),
+  },
+  closed,
+)
+
+/** A release that failed by its own fault: an image and its manifests together. */
+export const QuarantineEntrySchema = Type.Object(
+  {
+    tag: Type.String({ maxLength: 128 }),
+    digest: Type.String({ maxLength: 135 }),
+    bundleDigest: Type.Optional(Type.String({ maxLength: 135 })),
+    reason: Type.String({ maxLength: 64 }),
+    message: Type.String({ maxLength: 1024 }),
+    at: Time,
   },
   closed,
 )
@@ -250,7 +328,10 @@ export const HistoryEntrySchema = Type.Object(
   {
     tag: Type.String({ maxLength: 128 }),
     digest: Type.String({ maxLength: 135 }),
-    outcome: Type.Union([Type.Literal('Ready'), Type.Literal('Failed'), Type.Literal('Superseded')]),
+    outcome: Type.Union(
+      [Type.Literal('Ready'), Type.Literal('Failed'), Type.Literal('Superseded'), Type.Literal('RolledBack')],
+      { description: 'RolledBack: it was gone back to, and runs again.' },
+    ),
     reason: Type.Optional(Type.String({ maxLength: 64 })),
     pushedAt: Type.Optional(Time),
     at: Time,
@@ -301,6 +382,14 @@ export const DeliveryStatusSchema = Type.Object(
       }),
     ),
     rollout: Type.Optional(RolloutStatusSchema),
+    failed: Type.Optional(FailedReleaseSchema),
+    quarantine: Type.Optional(
+      Type.Array(QuarantineEntrySchema, {
+        description: 'Releases that failed by their own fault, newest first: none is rolled out again by itself.',
+        maxItems: maxQuarantine,
+        'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
     history: Type.Optional(
       Type.Array(HistoryEntrySchema, { maxItems: maxHistory, 'x-kubernetes-list-type': 'atomic' }),
     ),
@@ -319,14 +408,19 @@ export const DeliveryStatusSchema = Type.Object(
       }),
     ),
     lastHandledReconcileRequest: Type.Optional(Type.String({ maxLength: 253 })),
+    lastHandledRetry: Type.Optional(Type.String({ maxLength: 253 })),
   },
   closed,
 )
 
 export type DeliverySpec = Static<typeof DeliverySpecSchema>
 export type DeliveryStatus = Static<typeof DeliveryStatusSchema>
+export type Snapshot = Static<typeof SnapshotSchema>
 export type Revision = Static<typeof RevisionSchema>
 export type HighWater = Static<typeof HighWaterSchema>
+export type FailedRelease = Static<typeof FailedReleaseSchema>
+export type QuarantineEntry = Static<typeof QuarantineEntrySchema>
+export type Fault = Static<typeof Fault>
 export type RolloutStatus = Static<typeof RolloutStatusSchema>
 export type InventoryEntry = Static<typeof InventoryEntrySchema>
 export type DriftEntry = Static<typeof DriftEntrySchema>

@@ -3,8 +3,9 @@ import type { DeliveryStatus } from '../api/delivery.ts'
 import { announce } from './announcements.ts'
 import type { Standing } from './conditions.ts'
 import type { Pause } from './pause.ts'
+import { failRollout } from './failing.ts'
 import { toHighWater } from './releases.ts'
-import { beginRollout, failRollout, finishRollout, wroteObjects } from './rollout.ts'
+import { beginRollout, finishRollout, wroteObjects } from './rollout.ts'
 import { describeStatus } from './status.ts'
 import { desired, image, revision, running, startMs } from './test-builders.ts'
 
@@ -40,7 +41,13 @@ t.test('a rollout that is superseded is told with the one that comes', async (t)
 t.test('a failure is told once, with its reason', async (t) => {
   const waiting = describe(wrote(begin(running(1), 2)), progressing('RolloutProgressing'))
   const failed = describe(
-    failRollout(waiting, rolloutOf(waiting), { reason: 'RolloutTimeout', message: 'too slow', nowMs }),
+    failRollout(waiting, rolloutOf(waiting), {
+      fault: 'Release',
+      reason: 'RolloutTimeout',
+      message: 'too slow',
+      nowMs,
+      random: 0,
+    }),
     { stance: 'stalled', reason: 'RolloutTimeout', message: 'too slow' },
   )
 
@@ -105,6 +112,7 @@ function begin(status: DeliveryStatus, n: number, atMs = nowMs): DeliveryStatus 
     highWater: toHighWater(image(n)),
     objects: [],
     superseded: 0,
+    timeoutMs: 60_000,
     leaseEpoch: 1,
     nowMs: atMs,
   })

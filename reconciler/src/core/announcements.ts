@@ -1,5 +1,5 @@
-import type { Condition, DeliveryStatus, HistoryEntry } from '../api/delivery.ts'
-import { shortTag } from './releases.ts'
+import type { Condition, DeliveryStatus, HistoryEntry, RolloutStatus } from '../api/delivery.ts'
+import { isUndecided, shortTag } from './releases.ts'
 
 /** One Kubernetes Event about a Delivery. */
 export interface Announcement {
@@ -25,28 +25,48 @@ export function endedRollout(before: DeliveryStatus, after: DeliveryStatus): His
   return ended === undefined || (ended.at === known?.at && ended.digest === known.digest) ? undefined : ended
 }
 
+/** How going back ended between two states of status, where it did. */
+export function endedGoingBack(before: DeliveryStatus, after: DeliveryStatus): HistoryEntry['outcome'] | undefined {
+  const { rollout } = before
+  if (rollout?.purpose !== 'GoBack') return undefined
+  const ended = endedRollout(before, after)
+  if (ended?.outcome === 'RolledBack' || ended?.outcome === 'Failed') return ended.outcome
+  // A release that takes its place says so, and is no end of going back by itself.
+  const isReplaced = after.rollout !== undefined && after.rollout.purpose === undefined
+  return isUndecided(rollout) && isReplaced ? 'Superseded' : undefined
+}
+
 function ofRollout(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
   const { rollout, current } = after
-  const found: Announcement[] = []
   const ended = endedRollout(before, after)
+  const found: Announcement[] = []
   if (ended?.outcome === 'Superseded') {
     found.push(normal('Superseded', 'Apply', `${shortTag(ended.tag)} was superseded before it was ready`))
   }
-  if (rollout !== undefined && rollout.startedAt !== before.rollout?.startedAt) {
-    found.push(
-      normal('Applying', 'Apply', `rolling out ${shortTag(rollout.revision.tag)} (${rollout.revision.digest})`),
-    )
-  }
+  if (rollout !== undefined && rollout.startedAt !== before.rollout?.startedAt)
+    found.push(...ofBeginning(rollout, after))
   if (rollout?.phase === 'Waiting' && before.rollout?.phase === 'Applying') {
     found.push(normal('Applied', 'Apply', `all objects of ${shortTag(rollout.revision.tag)} are written`))
   }
   if (current?.readyAt !== undefined && current.readyAt !== before.current?.readyAt) {
     found.push(normal('Ready', 'Await', `${shortTag(current.tag)} runs`))
   }
-  if (rollout?.phase === 'Failed' && before.rollout?.phase !== 'Failed') {
-    found.push(warning(rollout.reason ?? 'RolloutFailed', 'Await', rollout.message ?? 'the rollout failed'))
-  }
+  if (ended?.outcome === 'RolledBack') found.push(normal('RolledBack', 'GoBack', `${shortTag(ended.tag)} runs again`))
+  if (rollout?.phase === 'Failed' && before.rollout?.phase !== 'Failed') found.push(ofFailure(rollout))
   return found
+}
+
+function ofBeginning({ purpose, revision }: RolloutStatus, { failed }: DeliveryStatus): readonly Announcement[] {
+  const tag = shortTag(revision.tag)
+  if (purpose === 'Correct') return []
+  if (purpose === undefined) return [normal('Applying', 'Apply', `rolling out ${tag} (${revision.digest})`)]
+  const why = failed === undefined ? [] : [warning(failed.reason, 'Await', failed.message)]
+  return [...why, normal('GoingBack', 'GoBack', `going back to ${tag} (${revision.digest})`)]
+}
+
+function ofFailure({ purpose, reason = 'RolloutFailed', message = 'the rollout failed' }: RolloutStatus): Announcement {
+  if (purpose === 'GoBack') return warning('GoingBackFailed', 'GoBack', `${reason}: ${message}`)
+  return warning(reason, 'Await', message)
 }
 
 function ofPause(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
@@ -61,7 +81,7 @@ function ofPause(before: DeliveryStatus, after: DeliveryStatus): readonly Announ
 /** Ready came to be False, or to be so for another reason, and nothing is on its way to mend it. */
 function ofProblem(before: DeliveryStatus, after: DeliveryStatus): readonly Announcement[] {
   const ready = conditionOf(after, 'Ready')
-  if (ready === undefined || ready.status === 'True' || isExpected(ready.reason)) return []
+  if (ready === undefined || ready.status === 'True' || expected.has(ready.reason)) return []
   if (ready.reason === conditionOf(before, 'Ready')?.reason) return []
   // The rollout has announced it already.
   if (after.rollout?.phase === 'Failed') return []
@@ -70,12 +90,17 @@ function ofProblem(before: DeliveryStatus, after: DeliveryStatus): readonly Anno
   return [(isNew ? normal : warning)(ready.reason, 'Decide', ready.message)]
 }
 
-/** Steps of a release, and waits that end by themselves. */
-function isExpected(reason: string): boolean {
-  return ['Progressing', 'Applying', 'RolloutProgressing', 'WaitingForFirstTag', 'BundlePending', 'Paused'].includes(
-    reason,
-  )
-}
+/** Steps of a release, waits that end by themselves, and what its rollout has announced. */
+const expected = new Set([
+  'Progressing',
+  'Applying',
+  'RolloutProgressing',
+  'GoingBack',
+  'RolledBack',
+  'WaitingForFirstTag',
+  'BundlePending',
+  'Paused',
+])
 
 function conditionOf({ conditions = [] }: DeliveryStatus, type: string): Condition | undefined {
   return conditions.find((condition) => condition.type === type)

@@ -408,9 +408,9 @@ const cases: Record<string, Case> = {
     observed: observed({ status: running(1), drift }),
     expected: { kind: 'rest', stance: 'ready', reason: 'DriftDetected', message: /Deployment\/web/ },
   },
-  'drift of a failed release is taken back too': {
+  'drift of a failed release is left, for it is not written again': {
     observed: observed({ status: running(1, { rollout: failed }), drift }),
-    expected: { kind: 'correct' },
+    expected: { kind: 'rest', stance: 'stalled', reason: 'RolloutTimeout' },
   },
 
   // The Delivery itself.

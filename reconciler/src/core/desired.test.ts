@@ -28,7 +28,7 @@ const invalid: Record<string, [fields: Partial<DeliverySpec>, message: RegExp]> 
   ],
   'a repository without a host': [{ image: { repository: 'web', tags: '.*' } }, /spec\.image\.repository/],
   'a pattern that is none': [{ image: { repository: 'contoso.azurecr.io/web', tags: '(' } }, /spec\.image\.tags/],
-  'a timeout of nothing': [{ rollout: { timeout: '0s' } }, /spec\.rollout\.timeout/],
+  'a timeout of nothing': [{ rollout: { timeout: '0s', onFailure: 'RollBack', logs: true } }, /spec\.rollout\.timeout/],
 }
 for (const [what, [fields, message]] of Object.entries(invalid)) {
   t.test(`${what} makes the spec invalid, and the field is named`, async (t) => {

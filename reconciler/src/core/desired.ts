@@ -17,6 +17,8 @@ export interface Desired {
   readonly pin?: string
   /** The value of the one-shot annotation; new where status does not hold it. */
   readonly reconcileRequest?: string
+  /** The value of the annotation for another try; one-shot as well. */
+  readonly retry?: string
   readonly work: Work | Invalid
 }
 
@@ -44,8 +46,11 @@ export interface DesiredOptions {
 
 export function readDesired(delivery: Delivery, options: DesiredOptions): Desired {
   const { metadata } = delivery
-  const { [operatorAnnotations.pin]: pin, [operatorAnnotations.reconcileRequestedAt]: reconcileRequest } =
-    metadata.annotations ?? {}
+  const {
+    [operatorAnnotations.pin]: pin,
+    [operatorAnnotations.reconcileRequestedAt]: reconcileRequest,
+    [operatorAnnotations.retry]: retry,
+  } = metadata.annotations ?? {}
   return {
     namespace: metadata.namespace,
     name: metadata.name,
@@ -55,6 +60,7 @@ export function readDesired(delivery: Delivery, options: DesiredOptions): Desire
     // An empty annotation is one that somebody is about to fill in; it names no release.
     ...(pin !== undefined && pin.trim() !== '' && { pin: pin.trim() }),
     ...(reconcileRequest !== undefined && { reconcileRequest: reconcileRequest.slice(0, 253) }),
+    ...(retry !== undefined && retry.trim() !== '' && { retry: retry.slice(0, 253) }),
     work: readWork(delivery, options),
   }
 }

@@ -1,7 +1,8 @@
 import type { DeliveryStatus } from '../api/delivery.ts'
-import type { ObjectReference } from '../api/object.ts'
+import type { KubeObject, ObjectReference } from '../api/object.ts'
 import type { Reason } from '../api/reasons.ts'
 import type { Health } from './health.ts'
+import type { Culprit, PodFault } from './pod-faults.ts'
 import type { SeenImage } from './releases.ts'
 
 /** What is known of the world when a decision is made. Nothing in it is half read. */
@@ -14,6 +15,8 @@ export interface Observed {
   readonly drift: readonly DriftedObject[]
   /** Why the last release that was tried could not begin. */
   readonly refusal?: Refusal
+  /** Why the objects of the rollout in status could not be written, when that was tried last. */
+  readonly trouble?: Trouble
 }
 
 export interface RegistryView {
@@ -33,6 +36,21 @@ export interface RolloutView {
   readonly health: Health
   /** Objects that we wrote and that are not there. */
   readonly missing: readonly ObjectReference[]
+  /** What the pods tell; looked at while they are awaited. */
+  readonly pods?: PodsSeen
+}
+
+export interface PodsSeen {
+  readonly fault?: PodFault
+  readonly culprit?: Culprit
+  /** Pods that keep their workload from going on, and are to be deleted. */
+  readonly stuck: readonly KubeObject[]
+  /** Why pods could not be looked at. */
+  readonly blind?: string
+}
+
+export interface Trouble extends Problem {
+  readonly atMs: number
 }
 
 export interface DriftedObject extends ObjectReference {

@@ -1,5 +1,8 @@
+import type { Fault, Revision } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
 import type { Reason } from '../api/reasons.ts'
 import type { DriftedObject } from './observed.ts'
+import type { Culprit } from './pod-faults.ts'
 import type { SeenImage } from './releases.ts'
 
 /** What is to be done now, and why in words for a person; `act` does it, and status says it. */
@@ -27,10 +30,20 @@ export type Plan = {
   | { readonly kind: 'await' }
   /** All objects of the rollout are healthy. */
   | { readonly kind: 'finish' }
-  /** The rollout ends without success. */
-  | { readonly kind: 'fail' }
+  /** The rollout ends without success; what follows is going back to the last good release, or nothing. */
+  | {
+      readonly kind: 'fail'
+      readonly fault: Fault
+      readonly course: 'goBack' | 'hold'
+      /** Whose last log lines tell most of why. */
+      readonly culprit?: Culprit
+    }
+  /** Heed a request for another try of what is not to be begun now: it leaves quarantine, where it is there. */
+  | { readonly kind: 'letOut'; readonly retry: string; readonly name?: string }
   /** Delete what the release no longer holds. */
   | { readonly kind: 'prune' }
+  /** Delete pods that keep a workload at what failed. */
+  | { readonly kind: 'unstick'; readonly pods: readonly KubeObject[] }
   /** Take back the fields that another hand changed. */
   | { readonly kind: 'correct'; readonly objects: readonly DriftedObject[] }
 )
@@ -52,11 +65,21 @@ export interface Notice {
   readonly message: string
 }
 
-/** What to roll out: the newest image, or what an operator pinned. */
+/** What to roll out: the newest image, what an operator pinned, or what failed before. */
 export type Target =
-  { readonly kind: 'image'; readonly image: SeenImage } | { readonly kind: 'pin'; readonly pin: string }
+  | { readonly kind: 'image'; readonly image: SeenImage }
+  | { readonly kind: 'pin'; readonly pin: string }
+  | {
+      readonly kind: 'again'
+      readonly revision: Revision
+      readonly attempt: number
+      /** The request that asks for it: what belongs to the image by now is read anew. Absent: as it was. */
+      readonly retry?: string
+    }
 
 /** The same text for the same release, by which a refusal is known again. */
 export function targetKey(target: Target): string {
-  return target.kind === 'pin' ? `pin:${target.pin}` : `${target.image.tag}@${target.image.digest}`
+  if (target.kind === 'pin') return `pin:${target.pin}`
+  if (target.kind === 'image') return `${target.image.tag}@${target.image.digest}`
+  return `again:${target.retry ?? target.attempt}:${target.revision.digest}`
 }

@@ -5,6 +5,7 @@ import {
   type KnownTag,
   type Revision,
   type RolloutStatus,
+  type Snapshot,
 } from '../api/delivery.ts'
 import { formatTime, parseTime } from '../api/time.ts'
 import type { KnownReleases, TaggedImage } from './release-order.ts'
@@ -58,8 +59,49 @@ export function isUndecided(rollout: RolloutStatus | undefined): rollout is Roll
   return rollout?.phase === 'Applying' || rollout?.phase === 'Waiting'
 }
 
+/**
+ * Whether what failed may come to run without another hand's doing: where it was the environment's fault, or where it is
+ * known to be good. What failed by its own fault may look healthy for a moment, and is not believed.
+ */
+export function isRecoverable({ phase, purpose, fault, revision }: RolloutStatus): boolean {
+  if (phase !== 'Failed' || revision.appliedAt === undefined) return false
+  return purpose !== undefined || fault === 'Environment'
+}
+
+/** Whether the health of what was written decides what comes next. */
+export function isAwaited(rollout: RolloutStatus | undefined): boolean {
+  return rollout !== undefined && (rollout.phase === 'Waiting' || isRecoverable(rollout))
+}
+
 export function isSameRelease(a: Pick<Revision, 'tag' | 'digest'>, b: Pick<Revision, 'tag' | 'digest'>): boolean {
   return a.tag === b.tag && a.digest === b.digest
+}
+
+/** Image, manifests and where they came from: what is applied for the one is applied for the other. */
+export function isVeryRelease(a: ReleaseIdentity, b: ReleaseIdentity): boolean {
+  return a.repository === b.repository && a.digest === b.digest && a.bundleDigest === b.bundleDigest
+}
+
+type ReleaseIdentity = Pick<Revision, 'repository' | 'digest' | 'bundleDigest'>
+
+/** Puts the copy of a release that was made anew wherever status names the release. */
+export function keepSnapshot(status: DeliveryStatus, of: ReleaseIdentity, snapshot: Snapshot): DeliveryStatus {
+  const renew = <T extends Revision>(revision: T): T =>
+    isVeryRelease(revision, of) ? { ...revision, snapshot } : revision
+  const { current, previous, rollout, failed } = status
+  return {
+    ...status,
+    ...(current !== undefined && { current: renew(current) }),
+    ...(previous !== undefined && { previous: renew(previous) }),
+    ...(rollout !== undefined && { rollout: { ...rollout, revision: renew(rollout.revision) } }),
+    ...(failed !== undefined && { failed: { ...failed, revision: renew(failed.revision) } }),
+  }
+}
+
+/** Copies that may be needed: to go back to, and to go on with what is rolled out or tried again. */
+export function neededSnapshots({ current, previous, rollout, failed }: DeliveryStatus): readonly Snapshot[] {
+  const tried = failed?.nextTryAt === undefined ? undefined : failed.revision
+  return [current, previous, rollout?.revision, tried].flatMap((revision) => revision?.snapshot ?? [])
 }
 
 export function toRevision(image: SeenImage, repository: string): Revision {
@@ -70,6 +112,19 @@ export function toRevision(image: SeenImage, repository: string): Revision {
     ...(image.sequence !== undefined && { sequence: image.sequence }),
     pushedAt: formatTime(image.pushedAtMs),
     seenAt: formatTime(image.seenAtMs),
+  }
+}
+
+/** As a poll would have seen it. */
+export function toSeen({ tag, digest, sequence, pushedAt, seenAt }: Revision): SeenImage {
+  const pushedAtMs = parseTime(pushedAt) ?? 0
+  return {
+    tag,
+    digest,
+    ...(sequence !== undefined && { sequence }),
+    pushedAtMs,
+    updatedAtMs: pushedAtMs,
+    seenAtMs: parseTime(seenAt ?? '') ?? pushedAtMs,
   }
 }
 

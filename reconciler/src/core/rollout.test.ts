@@ -1,11 +1,11 @@
 import t from 'tap'
 import { maxHistory, type DeliveryStatus, type InventoryEntry } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
+import { failRollout } from './failing.ts'
 import { toHighWater } from './releases.ts'
 import {
   beginRollout,
   claimRollout,
-  failRollout,
   finishRollout,
   freezeRollout,
   prunedObjects,
@@ -26,10 +26,16 @@ t.test(
     t.match(status, {
       current: { tag: 'r1' },
       highWater: { tag: 'r2', sequence: 2 },
-      rollout: { revision: { tag: 'r2' }, phase: 'Applying', attempt: 1, leaseEpoch: 7, startedAt: formatTime(nowMs) },
+      rollout: {
+        revision: { tag: 'r2' },
+        phase: 'Applying',
+        attempt: 1,
+        leaseEpoch: 7,
+        startedAt: formatTime(nowMs),
+        deadline: formatTime(nowMs + 60_000),
+      },
       inventory: [web, { ...settings, stale: true }],
     })
-    t.notOk(status.rollout?.deadline, 'the wait has not begun')
   },
 )
 
@@ -162,7 +168,7 @@ t.test('history is bounded', async (t) => {
   t.equal(status.history?.[0]?.tag, `r${maxHistory + 9}`)
 })
 
-const failure = { reason: 'RolloutTimeout', message: 'too slow', nowMs } as const
+const failure = { fault: 'Release', reason: 'RolloutTimeout', message: 'too slow', nowMs, random: 0 } as const
 
 function begin(status: DeliveryStatus, n: number, objects: readonly InventoryEntry[], superseded = 0): DeliveryStatus {
   return beginRollout(status, {
@@ -170,6 +176,7 @@ function begin(status: DeliveryStatus, n: number, objects: readonly InventoryEnt
     highWater: toHighWater(image(n)),
     objects,
     superseded,
+    timeoutMs: 60_000,
     leaseEpoch: 7,
     nowMs,
   })

@@ -7,11 +7,11 @@ import {
   type Revision,
   type RolloutStatus,
 } from '../api/delivery.ts'
-import type { Reason } from '../api/reasons.ts'
 import { formatTime } from '../api/time.ts'
 import { endContests } from './contested.ts'
 import { currentEntries, mergeInventory } from './inventory.ts'
-import { isUndecided, rememberTag, settleTag } from './releases.ts'
+import { acquit, letOut } from './quarantine.ts'
+import { isUndecided, isVeryRelease, rememberTag, settleTag } from './releases.ts'
 
 /** Status from one step of a rollout to the next; what is about to be written stands in it before it is written. */
 
@@ -20,20 +20,26 @@ export interface Beginning {
   readonly highWater: HighWater
   readonly objects: readonly InventoryEntry[]
   readonly superseded: number
+  /** Which try of this release it is. */
+  readonly attempt?: number
+  /** The value of the annotation that asked for it. */
+  readonly retry?: string
+  readonly timeoutMs: number
   readonly leaseEpoch: number
   readonly nowMs: number
 }
 
 /** The write-ahead: from here on, a restart goes on with this release and knows every object that it may find. */
 export function beginRollout(status: DeliveryStatus, beginning: Beginning): DeliveryStatus {
-  const { revision, highWater, objects, superseded, leaseEpoch, nowMs } = beginning
-  const { candidate, ...rest } = status
+  const { revision, highWater, objects, superseded, attempt = 1, retry, timeoutMs, leaseEpoch, nowMs } = beginning
+  const { candidate, failed: _, ...rest } = status
   const { rollout } = status
-  const history = isUndecided(rollout)
-    ? remember(status, { ...named(rollout.revision), outcome: 'Superseded', at: formatTime(nowMs) })
-    : status.history
+  const history =
+    isUndecided(rollout) && rollout.purpose === undefined
+      ? remember(status, { ...named(rollout.revision), outcome: 'Superseded', at: formatTime(nowMs) })
+      : status.history
   return {
-    ...rest,
+    ...(retry === undefined ? rest : letOut({ ...rest, lastHandledRetry: retry }, revision.digest)),
     ...(history !== undefined && { history }),
     highWater,
     tags: [...settleTag(rememberTag(status.tags, candidate), revision)],
@@ -41,7 +47,8 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
       revision,
       phase: 'Applying',
       startedAt: formatTime(nowMs),
-      attempt: 1,
+      deadline: formatTime(nowMs + timeoutMs),
+      attempt,
       leaseEpoch,
       ...(superseded > 0 && { superseded }),
     },
@@ -52,6 +59,11 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
 /** A leader that goes on with a rollout says so first, under the version that it read: an earlier one can't go on. */
 export function claimRollout(status: DeliveryStatus, leaseEpoch: number): DeliveryStatus {
   return status.rollout === undefined ? status : { ...status, rollout: { ...status.rollout, leaseEpoch } }
+}
+
+/** Every object that is about to be written is known first; what the release does not hold is stale. */
+export function expectObjects(status: DeliveryStatus, objects: readonly InventoryEntry[]): DeliveryStatus {
+  return { ...status, inventory: mergeInventory(status.inventory ?? [], objects) }
 }
 
 /** All objects were written; what follows is the wait for them to be healthy. */
@@ -81,32 +93,42 @@ export function finishRollout(
   rollout: RolloutStatus,
   { prune, nowMs }: { readonly prune: boolean; readonly nowMs: number },
 ): DeliveryStatus {
-  const { rollout: _, previous, ...rest } = status
-  const revision = { ...rollout.revision, readyAt: formatTime(nowMs) }
-  const replaced = status.current?.digest === revision.digest ? previous : status.current
+  const { rollout: _, ...rest } =
+    rollout.purpose === undefined ? succeed(status, rollout, nowMs) : restore(status, rollout, nowMs)
   const inventory = status.inventory ?? []
   const mustPrune = prune && inventory.some(({ stale }) => stale === true)
   return {
     ...rest,
+    ...(mustPrune && { rollout: pruning(rollout, rest.current ?? rollout.revision) }),
+    inventory: mustPrune ? inventory : currentEntries(inventory),
+  }
+}
+
+function succeed(status: DeliveryStatus, { revision: rolledOut }: RolloutStatus, nowMs: number): DeliveryStatus {
+  const { previous, failed: _, ...rest } = status
+  const revision = { ...rolledOut, readyAt: formatTime(nowMs) }
+  const isAgain = status.current !== undefined && isVeryRelease(status.current, revision)
+  const replaced = isAgain ? previous : status.current
+  return {
+    ...acquit(rest, revision),
     current: revision,
     ...(replaced !== undefined && { previous: replaced }),
-    ...(mustPrune && { rollout: withoutDeadline({ ...rollout, revision, phase: 'Pruning' }) }),
-    inventory: mustPrune ? inventory : currentEntries(inventory),
     history: remember(status, { ...named(revision), outcome: 'Ready', at: formatTime(nowMs) }),
   }
 }
 
-/** The release is not tried again; what it wrote stays until a newer release or a pin. */
-export function failRollout(
-  status: DeliveryStatus,
-  rollout: RolloutStatus,
-  { reason, message, nowMs }: { readonly reason: Reason; readonly message: string; readonly nowMs: number },
-): DeliveryStatus {
-  return {
-    ...status,
-    rollout: withoutDeadline({ ...rollout, phase: 'Failed', reason, message: message.slice(0, 4096) }),
-    history: remember(status, { ...named(rollout.revision), outcome: 'Failed', reason, at: formatTime(nowMs) }),
-  }
+function pruning(rollout: RolloutStatus, revision: Revision): RolloutStatus {
+  const { fault: _, reason: __, message: ___, log: ____, nextTryAt: _____, ...rest } = withoutDeadline(rollout)
+  return { ...rest, revision, phase: 'Pruning' }
+}
+
+/** What was good runs again, and is what it was. */
+function restore(status: DeliveryStatus, { revision, purpose }: RolloutStatus, nowMs: number): DeliveryStatus {
+  if (purpose === 'Correct') return status
+  const at = formatTime(nowMs)
+  const reason = status.failed?.reason
+  const entry = { ...named(revision), outcome: 'RolledBack' as const, ...(reason !== undefined && { reason }), at }
+  return { ...status, history: remember(status, entry) }
 }
 
 export function prunedObjects(status: DeliveryStatus): DeliveryStatus {
@@ -119,22 +141,23 @@ export function freezeRollout(status: DeliveryStatus): DeliveryStatus {
   return status.rollout === undefined ? status : { ...status, rollout: withoutDeadline(status.rollout) }
 }
 
-/** Gives a rollout that waits without a deadline a new one. */
+/** Gives a rollout that is written or waits without a deadline a new one. */
 export function thawRollout(status: DeliveryStatus, { timeoutMs, nowMs }: { timeoutMs: number; nowMs: number }) {
   const { rollout } = status
-  if (rollout?.phase !== 'Waiting' || rollout.deadline !== undefined) return status
+  if (!isUndecided(rollout) || rollout.deadline !== undefined) return status
   return { ...status, rollout: { ...rollout, deadline: formatTime(nowMs + timeoutMs) } }
 }
 
-function withoutDeadline(rollout: RolloutStatus): RolloutStatus {
+export function withoutDeadline(rollout: RolloutStatus): RolloutStatus {
   const { deadline: _, ...rest } = rollout
   return rest
 }
 
-function remember({ history = [] }: DeliveryStatus, entry: HistoryEntry): HistoryEntry[] {
+/** Bounded, newest first. */
+export function remember({ history = [] }: DeliveryStatus, entry: HistoryEntry): HistoryEntry[] {
   return [entry, ...history].slice(0, maxHistory)
 }
 
-function named({ tag, digest, pushedAt }: Revision): Pick<HistoryEntry, 'tag' | 'digest' | 'pushedAt'> {
+export function named({ tag, digest, pushedAt }: Revision): Pick<HistoryEntry, 'tag' | 'digest' | 'pushedAt'> {
   return { tag, digest, pushedAt }
 }

@@ -3,6 +3,7 @@ import {
   type Condition,
   type DeliveryStatus,
   type DriftEntry,
+  type FailedRelease,
   type Revision,
   type Summary,
 } from '../api/delivery.ts'
@@ -25,7 +26,7 @@ export interface StatusUpdate {
 /** The parts of status that tell a person how it stands; a time in it moves only with what it belongs to. */
 export function describeStatus(status: DeliveryStatus, update: StatusUpdate): DeliveryStatus {
   const { desired, standing, drift, nowMs } = update
-  const { candidate: left, drifted: before = [], tags: known, ...rest } = status
+  const { candidate: left, drifted: before = [], tags: known, failed, ...rest } = status
   const candidate = nextCandidate(status, update)
   const tags = rememberTag(rememberTag(known, left), candidate)
   const drifted =
@@ -41,6 +42,7 @@ export function describeStatus(status: DeliveryStatus, update: StatusUpdate): De
     ...(candidate !== undefined && { candidate }),
     ...(tags !== undefined && { tags: [...tags] }),
     ...(drifted.length > 0 && { drifted }),
+    ...(failed !== undefined && { failed: underPin(failed, desired.pin) }),
     ...(desired.reconcileRequest !== undefined && { lastHandledReconcileRequest: desired.reconcileRequest }),
   }
 }
@@ -56,6 +58,13 @@ function nextCandidate(
   return candidate !== undefined && isSameRelease(candidate, revision) ? candidate : revision
 }
 
+/** A pin that was taken away and is set again is a new one. */
+function underPin(failed: FailedRelease, pin: string | undefined): FailedRelease {
+  if (failed.pin === undefined || failed.pin === pin) return failed
+  const { pin: _, ...rest } = failed
+  return rest
+}
+
 function toDriftEntry({ kind, name }: DriftedObject, before: readonly DriftEntry[], nowMs: number): DriftEntry {
   return before.find((entry) => entry.kind === kind && entry.name === name) ?? { kind, name, since: formatTime(nowMs) }
 }
@@ -67,8 +76,9 @@ function summarise(
   ready: Condition | undefined,
   candidate: Revision | undefined,
 ): Summary {
-  const { current, rollout } = status
-  const coming = candidate ?? rollout?.revision
+  const { current, rollout, failed } = status
+  const rolledOut = rollout?.purpose === undefined ? rollout?.revision : undefined
+  const coming = candidate ?? rolledOut ?? failed?.revision
   const pending = coming === undefined || (current !== undefined && isSameRelease(coming, current)) ? undefined : coming
   // A pin comes before what is newest, also while it waits.
   const pin = [undefined, current?.tag, current?.digest].includes(desired.pin) ? undefined : desired.pin

@@ -46,7 +46,7 @@ export function spec(fields: Partial<DeliverySpec> = {}): DeliverySpec {
     manifests: { attached: {} },
     serviceAccountName: 'deployer',
     poll: { schedule: '*/30 * * * * *', timeZone: 'UTC' },
-    rollout: { timeout: '5m' },
+    rollout: { timeout: '5m', onFailure: 'RollBack', logs: true },
     drift: 'Correct',
     prune: true,
     adopt: false,

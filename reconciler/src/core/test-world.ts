@@ -1,21 +1,14 @@
 import * as fc from 'fast-check'
-import type { DeliveryStatus } from '../api/delivery.ts'
+import type { DeliveryStatus, RolloutStatus } from '../api/delivery.ts'
 import { decide } from './decide.ts'
 import type { Desired } from './desired.ts'
 import type { Health } from './health.ts'
 import type { Observed } from './observed.ts'
 import type { Pause } from './pause.ts'
 import { targetKey, type Plan, type Target } from './plan.ts'
-import { toHighWater, toRevision, type SeenImage } from './releases.ts'
-import {
-  beginRollout,
-  failRollout,
-  finishRollout,
-  freezeRollout,
-  prunedObjects,
-  thawRollout,
-  wroteObjects,
-} from './rollout.ts'
+import { failRollout, goBack } from './failing.ts'
+import { toHighWater, toRevision, toSeen, type SeenImage } from './releases.ts'
+import { beginRollout, finishRollout, freezeRollout, prunedObjects, thawRollout, wroteObjects } from './rollout.ts'
 import { describeStatus } from './status.ts'
 import { desired, digestOf, image, repository, startMs } from './test-builders.ts'
 
@@ -177,22 +170,43 @@ export class World {
     if (plan.kind === 'apply') return wroteObjects(status, rollout, { entries: status.inventory ?? [], ...timing })
     if (plan.kind === 'await') return thawRollout(status, timing)
     if (plan.kind === 'finish') return finishRollout(status, rollout, { prune: true, nowMs })
-    if (plan.kind === 'fail') return failRollout(status, rollout, { reason: plan.reason, message: plan.message, nowMs })
+    if (plan.kind === 'fail') return this.#fail(plan, rollout)
     if (plan.kind === 'prune') return prunedObjects(status)
     return status
   }
 
+  #fail({ fault, reason, message, course }: Extract<Plan, { kind: 'fail' }>, rollout: RolloutStatus): DeliveryStatus {
+    const { status } = this.observed
+    const { pin } = this.desired
+    const failure = { fault, reason, message, nowMs: this.#nowMs, random: 0 }
+    if (course === 'hold') return failRollout(status, rollout, failure)
+    const isPinned = pin === rollout.revision.tag
+    return goBack(status, rollout, failure, { timeoutMs: 300_000, leaseEpoch: 1, ...(isPinned && { pin }) })
+  }
+
   #begin({ target, superseded }: Extract<Plan, { kind: 'start' }>): DeliveryStatus {
-    const seen = target.kind === 'image' ? target.image : this.pushed.find(({ tag }) => tag === target.pin)
-    if (seen === undefined) throw new Error('a pin in this world names something that was pushed')
-    return beginRollout(this.observed.status, {
+    const { status } = this.observed
+    const seen = this.#find(target)
+    const isAgain = target.kind === 'again'
+    return beginRollout(status, {
       revision: toRevision(seen, repository),
-      highWater: toHighWater(seen),
+      highWater: (isAgain ? status.highWater : undefined) ?? toHighWater(seen),
       objects: [{ apiVersion: 'v1', kind: 'ConfigMap', name: seen.tag }],
       superseded,
+      ...(isAgain && { attempt: target.attempt }),
+      ...(isAgain && target.retry !== undefined && { retry: target.retry }),
+      timeoutMs: 300_000,
       leaseEpoch: 1,
       nowMs: this.#nowMs,
     })
+  }
+
+  #find(target: Target): SeenImage {
+    if (target.kind === 'image') return target.image
+    if (target.kind === 'again') return toSeen(target.revision)
+    const seen = this.pushed.find(({ tag }) => tag === target.pin)
+    if (seen === undefined) throw new Error('a pin in this world names something that was pushed')
+    return seen
   }
 }
 

@@ -1,45 +1,31 @@
-import type { DeliveryStatus, InventoryEntry, Revision, RolloutStatus } from '../api/delivery.ts'
-import type { KubeObject } from '../api/object.ts'
+import type { InventoryEntry } from '../api/delivery.ts'
 import { parseTime } from '../api/time.ts'
 import type { Standing } from '../core/conditions.ts'
 import { noteCorrections } from '../core/contested.ts'
 import type { Work } from '../core/desired.ts'
-import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
-import { healthOf } from '../core/health.ts'
+import { courseOf } from '../core/failing.ts'
 import { entryKey, updateEntries } from '../core/inventory.ts'
 import type { Observed } from '../core/observed.ts'
-import { ownedFieldsHash } from '../core/owned-fields.ts'
-import { objectKey, ownedReplicas } from '../core/replicas.ts'
-import { targetKey, type Plan, type Stance, type Target } from '../core/plan.ts'
-import { appliedRevision } from '../core/releases.ts'
-import { retryDelayMs } from '../core/retry.ts'
-import {
-  beginRollout,
-  claimRollout,
-  failRollout,
-  finishRollout,
-  freezeRollout,
-  prunedObjects,
-  thawRollout,
-  wroteObjects,
-} from '../core/rollout.ts'
-import type { DryRun, ObjectStore } from '../kube/ports.ts'
-import type { TagSource } from '../registry/tag-source.ts'
+import type { Plan, Stance } from '../core/plan.ts'
+import { letOut } from '../core/quarantine.ts'
+import { appliedRevision, keepSnapshot } from '../core/releases.ts'
+import { objectKey } from '../core/replicas.ts'
+import { claimRollout, finishRollout, freezeRollout, prunedObjects, thawRollout } from '../core/rollout.ts'
+import type { ObjectStore, PodSource } from '../kube/ports.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { begin, type BeginScope } from './begin.ts'
 import { endDelivery, type DeletionScope } from './deletion.ts'
-import { readManifests } from './manifest-source.ts'
-import type { ObjectTracker } from './object-tracker.ts'
-import { prepare, renderRelease, type Preparation } from './preparation.ts'
+import { fail, type FailScope } from './fail.ts'
 import { pruneObjects } from './prune.ts'
+import { releasedObjects } from './released-objects.ts'
 import { leaveReplicas } from './replicas.ts'
-import type { Turn } from './turn.ts'
+import { rolloutOf, type Turn } from './turn.ts'
+import { writeAgain, writeObject, type Refused } from './write-objects.ts'
 
-export interface ActScope extends DeletionScope {
-  readonly tags: TagSource
+export interface ActScope extends BeginScope, FailScope, DeletionScope {
   readonly objects: ObjectStore
-  readonly tracker: ObjectTracker
+  readonly pods: Pick<PodSource, 'remove'>
   readonly metrics: Pick<Metrics, 'driftCorrected'>
-  readonly random: () => number
   readonly observed: Observed
 }
 
@@ -53,11 +39,13 @@ export async function act(plan: Plan, turn: Turn, scope: ActScope): Promise<Next
   if (plan.kind === 'leave') return endDelivery(turn, scope)
   if (plan.kind === 'rest') return rest(plan, turn, scope)
   if (work.kind === 'invalid') throw new Error(`a ${plan.kind} was planned under an invalid spec`)
-  if (plan.kind === 'start') return start(plan, work, turn, scope)
-  if (plan.kind === 'apply') return applyAgain(plan, work, turn, scope)
+  if (plan.kind === 'start') return wrote(await begin(plan, work, turn, scope), plan, work, turn, scope)
+  if (plan.kind === 'apply') return wrote(await writeAgain(plan, work, turn, scope), plan, work, turn, scope)
   if (plan.kind === 'await') return awaitRollout(plan, work, turn, scope)
   if (plan.kind === 'finish') return finish(plan, work, turn)
-  if (plan.kind === 'fail') return fail(plan, turn)
+  if (plan.kind === 'fail') return end(plan, work, turn, scope)
+  if (plan.kind === 'unstick') return unstick(plan, turn, scope)
+  if (plan.kind === 'letOut') return heedRetry(plan, turn)
   if (plan.kind === 'prune') return prune(plan, turn, scope)
   return correct(plan, work, turn, scope)
 }
@@ -69,138 +57,30 @@ const atOnce: Next = { kind: 'atOnce' }
 
 async function rest(plan: Of<'rest'>, turn: Turn, { observed }: ActScope): Promise<Next> {
   const status = plan.isFrozen === true ? freezeRollout(turn.status) : turn.status
+  // What was in the way before a pause need not be so after it.
+  if (plan.isFrozen === true) delete turn.memory.trouble
   await turn.write(status, { standing: plan, pending: plan.pending, drift: observed.drift })
   return plan.untilMs === undefined ? onEvent : { kind: 'after', ms: Math.max(0, plan.untilMs - turn.nowMs()) }
 }
 
-async function start(plan: Of<'start'>, work: Work, turn: Turn, scope: ActScope): Promise<Next> {
-  const { delivery, tenant, signal, memory } = turn
-  let prepared: Preparation
-  try {
-    prepared = await prepare(plan.target, { ...scope, delivery, work, tenant, nowMs: turn.nowMs(), signal })
-  } catch (error) {
-    const problem = error instanceof AppError ? troubleOf(error) : undefined
-    if (problem === undefined) throw error
-    refuse(plan.target, problem, turn, scope.random())
-    // What runs or is rolled out goes on meanwhile.
-    return atOnce
-  }
-  delete memory.refusal
-  memory.refusals = 0
-  await begin(prepared, plan, turn)
-  memory.healths.clear()
-  memory.rendered = { revision: prepared.revision, objects: prepared.dryRuns.map(({ object }) => object) }
-  return writeAll(prepared.dryRuns, plan, work, turn, scope)
-}
-
-/** Remembers why a release could not begin, and when it may be tried again. */
-function refuse(target: Target, problem: Trouble, turn: Turn, random: number): void {
-  const { memory, desired, log } = turn
-  const { retryAfterMs, ...said } = problem
-  const isAgain = memory.refusal?.target === targetKey(target)
-  memory.refusals = isAgain ? memory.refusals + 1 : 1
-  const delayMs = retryDelayMs(problem.kind, { retryAfterMs, attempt: memory.refusals, random })
-  memory.refusal = {
-    ...said,
-    target: targetKey(target),
-    generation: desired.generation,
-    ...(delayMs !== undefined && { untilMs: turn.nowMs() + delayMs }),
-  }
-  log.warn({ reason: said.reason, detail: said.message }, 'release refused')
-}
-
-/** The write-ahead: from here on the release is known by status alone. */
-async function begin({ revision, highWater, entries }: Preparation, plan: Of<'start'>, turn: Turn): Promise<void> {
-  const { superseded, pending } = plan
-  const status = beginRollout(turn.status, {
-    revision,
-    highWater,
-    objects: entries,
-    superseded,
-    leaseEpoch: turn.leaseEpoch,
-    nowMs: turn.nowMs(),
-  })
-  await turn.write(status, { standing: standingOf(plan, 'progressing'), pending })
-  turn.log.info({ revision: revision.tag, digest: revision.digest }, 'rollout began')
-}
-
-async function applyAgain(plan: Of<'apply'>, work: Work, turn: Turn, scope: ActScope): Promise<Next> {
-  const { revision } = rolloutOf(turn)
-  const rendered = await renderedObjects(revision, work, turn, scope)
-  const objects = await leaveReplicas(rendered, rendered, { ...scope, tenant: turn.tenant, signal: turn.signal })
-  turn.memory.healths.clear()
-  const status = claimRollout(countRewrites(turn, scope), turn.leaseEpoch)
-  await turn.write(status, { standing: standingOf(plan, 'progressing'), pending: plan.pending })
-  return writeAll(
-    objects.map((object) => ({ object })),
-    plan,
-    work,
-    turn,
-    scope,
-  )
-}
-
-/** In mid-wait objects are written again because of another hand: corrections like any other. */
-function countRewrites(turn: Turn, { observed }: ActScope): DeliveryStatus {
-  const { status } = turn
-  if (status.rollout?.phase !== 'Waiting') return status
-  const unlike = [...observed.drift, ...(observed.rollout?.missing ?? [])]
-  return { ...status, inventory: noteCorrections(status.inventory ?? [], unlike, turn.nowMs()) }
-}
-
-/** One after the other, so that what an object refers to is there before it. */
-async function writeAll(
-  runs: ReadonlyArray<Pick<DryRun, 'object'> & Partial<DryRun>>,
+/** What was refused for good in mid-apply is a release that failed. */
+async function wrote(
+  refused: Refused,
   plan: Of<'start' | 'apply'>,
   work: Work,
   turn: Turn,
   scope: ActScope,
 ): Promise<Next> {
-  const entries: InventoryEntry[] = []
-  try {
-    for (const { object, ...seen } of runs) entries.push(await writeObject(object, turn, scope, seen))
-  } catch (error) {
-    if (!(error instanceof AppError) || error.kind !== 'terminal') throw error
-    return fail({ ...plan, kind: 'fail', reason: error.reason, message: error.message }, turn)
-  }
-  const nowMs = turn.nowMs()
-  const status = wroteObjects(turn.status, rolloutOf(turn), { entries, timeoutMs: work.timeoutMs, nowMs })
-  const message = 'all objects are written; their health is awaited'
-  await turn.write(status, {
-    standing: { stance: 'progressing', reason: 'RolloutProgressing', message },
-    pending: plan.pending,
-  })
-  return atOnce
+  if (refused === undefined) return atOnce
+  const { notices, pending } = plan
+  const course = courseOf(turn.status, rolloutOf(turn), work)
+  const failed = { ...refused, kind: 'fail', fault: 'Release', course, notices } as const
+  return end({ ...failed, ...(pending !== undefined && { pending }) }, work, turn, scope)
 }
 
-async function writeObject(
-  object: KubeObject,
-  turn: Turn,
-  { objects, tracker }: ActScope,
-  { live, result }: Partial<DryRun> = {},
-): Promise<InventoryEntry> {
-  turn.assertWritable(object)
-  const { tenant, signal, key, memory, desired } = turn
-  const adopt = desired.work.kind === 'work' && desired.work.spec.adopt
-  const seen = result === undefined ? {} : { seen: { live } }
-  const written = await objects.apply(object, { tenant, force: true, adopt, signal, ...seen })
-  tracker.verified(key, written)
-  memory.healths.set(objectKey(written), {
-    version: written.metadata.resourceVersion ?? '',
-    health: healthOf(written, { sinceMs: turn.nowMs() }),
-    isChanged: false,
-  })
-  const { apiVersion, kind, metadata } = written
-  const hash = ownedFieldsHash(written)
-  const replicas = ownedReplicas(written)
-  return {
-    apiVersion,
-    kind,
-    name: metadata.name,
-    ...(metadata.uid !== undefined && { uid: metadata.uid }),
-    ...(hash !== undefined && { hash }),
-    ...(replicas !== undefined && { replicas }),
-  }
+async function end(plan: Of<'fail'>, work: Work, turn: Turn, scope: ActScope): Promise<Next> {
+  await fail(plan, work, turn, scope)
+  return atOnce
 }
 
 async function awaitRollout(plan: Of<'await'>, work: Work, turn: Turn, { observed }: ActScope): Promise<Next> {
@@ -212,27 +92,44 @@ async function awaitRollout(plan: Of<'await'>, work: Work, turn: Turn, { observe
 }
 
 async function finish(plan: Of<'finish'>, work: Work, turn: Turn): Promise<Next> {
-  const status = finishRollout(turn.status, rolloutOf(turn), { prune: work.spec.prune, nowMs: turn.nowMs() })
-  await turn.write(status, { standing: standingOf(plan, 'ready'), pending: plan.pending })
-  forgetRollout(turn)
-  turn.log.info({ revision: status.current?.tag }, 'release ready')
+  const rollout = rolloutOf(turn)
+  const status = finishRollout(turn.status, rollout, { prune: work.spec.prune, nowMs: turn.nowMs() })
+  await turn.write(status, { standing: standingOf(plan, stanceOf(plan)), pending: plan.pending })
+  turn.forgetRollout()
+  turn.log.info({ revision: rollout.revision.tag, reason: plan.reason }, 'rollout ended')
   return atOnce
 }
 
-async function fail(plan: Of<'fail'>, turn: Turn): Promise<Next> {
-  const { reason, message, pending } = plan
-  const status = failRollout(turn.status, rolloutOf(turn), { reason, message, nowMs: turn.nowMs() })
-  await turn.write(status, { standing: standingOf(plan, 'stalled'), pending })
-  forgetRollout(turn)
-  turn.log.warn({ revision: status.rollout?.revision.tag, reason }, 'release failed')
-  return onEvent
-}
-
 async function prune(plan: Of<'prune'>, turn: Turn, { objects }: ActScope): Promise<Next> {
-  const said = { standing: standingOf(plan, 'ready'), pending: plan.pending }
+  const said = { standing: standingOf(plan, stanceOf(plan)), pending: plan.pending }
   await turn.write(claimRollout(turn.status, turn.leaseEpoch), said)
   await pruneObjects(turn, objects)
   await turn.write(prunedObjects(turn.status), said)
+  return atOnce
+}
+
+/** After going back it is not the newest release that runs, however well. */
+function stanceOf({ reason }: Plan): Stance {
+  return reason === 'RolledBack' ? 'waiting' : 'ready'
+}
+
+async function unstick(plan: Of<'unstick'>, turn: Turn, { pods }: ActScope): Promise<Next> {
+  const said = { standing: standingOf(plan, 'progressing'), pending: plan.pending }
+  await turn.write(claimRollout(turn.status, turn.leaseEpoch), said)
+  for (const pod of plan.pods) {
+    turn.assertWritable(pod)
+    const isGone = await pods.remove(pod, turn.tenant, turn.signal)
+    turn.log.info({ object: `Pod/${pod.metadata.name}`, isGone }, 'stuck pod deleted')
+  }
+  return onEvent
+}
+
+async function heedRetry(plan: Of<'letOut'>, turn: Turn): Promise<Next> {
+  const { retry, name, reason, message } = plan
+  const status = { ...turn.status, lastHandledRetry: retry }
+  await turn.store(name === undefined ? status : letOut(status, name))
+  if (name === undefined) turn.warn(reason, message)
+  else turn.tell(reason, 'Retry', message)
   return atOnce
 }
 
@@ -240,51 +137,24 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   const revision = appliedRevision(turn.status)
   if (revision === undefined) throw new Error('a correction was planned where nothing was applied')
   const wanted = new Set(plan.objects.map(entryKey))
-  const objects = await renderedObjects(revision, work, turn, scope)
+  const { objects, snapshot } = await releasedObjects(revision, work, turn, scope)
   const changed = objects.filter((object) => wanted.has(objectKey(object)))
   const drifted = await leaveReplicas(changed, objects, { ...scope, tenant: turn.tenant, signal: turn.signal })
   // What is about to be taken back stands in status first, as for a release; how it stands otherwise is as before.
-  const counted = {
-    ...turn.status,
-    inventory: noteCorrections(turn.status.inventory ?? [], plan.objects, turn.nowMs()),
-  }
-  await turn.write(counted, { standing: standingOf(plan, 'unknown'), pending: 'unknown', drift: plan.objects })
+  const inventory = noteCorrections(turn.status.inventory ?? [], plan.objects, turn.nowMs())
+  await turn.write(keepSnapshot({ ...turn.status, inventory }, revision, snapshot), {
+    standing: standingOf(plan, 'unknown'),
+    pending: 'unknown',
+    drift: plan.objects,
+  })
   const entries: InventoryEntry[] = []
   for (const object of drifted) entries.push(await writeObject(object, turn, scope))
-  forgetRollout(turn)
+  turn.forgetRollout()
   await turn.store({ ...turn.status, inventory: updateEntries(turn.status.inventory ?? [], entries) })
   turn.tell('DriftCorrected', 'Correct', plan.message)
   turn.log.info({ objects: entries.length, reason: plan.reason }, 'drift corrected')
   scope.metrics.driftCorrected(turn.desired, entries.length)
   return atOnce
-}
-
-async function renderedObjects(
-  revision: Revision,
-  work: Work,
-  turn: Turn,
-  { tags, objects }: ActScope,
-): Promise<readonly KubeObject[]> {
-  const { memory, delivery, tenant, signal } = turn
-  const { rendered } = memory
-  if (rendered?.revision.digest === revision.digest && rendered.revision.bundleDigest === revision.bundleDigest) {
-    return rendered.objects
-  }
-  const manifests = await readManifests({ tags, objects, spec: work.spec, tenant, signal }, revision)
-  const fresh = renderRelease(manifests, revision, delivery, work)
-  memory.rendered = { revision, objects: fresh }
-  return fresh
-}
-
-/** Rendered objects are kept for the time of a rollout only: a thousand Deliveries have a thousand of them. */
-function forgetRollout({ memory }: Turn): void {
-  delete memory.rendered
-  memory.healths.clear()
-}
-
-function rolloutOf({ status: { rollout } }: Turn): RolloutStatus {
-  if (rollout === undefined) throw new Error('a step of a rollout was planned where status has none')
-  return rollout
 }
 
 function standingOf({ reason, message }: Plan, stance: Stance): Standing {

@@ -1,4 +1,5 @@
 import type { Delivery } from '../api/delivery.ts'
+import { isAwaited } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import type { Next } from './act.ts'
 import { newMemory, type Memory } from './memory.ts'
@@ -103,8 +104,7 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
   }
 
   function onChange({ key, isStatusOnly }: WorldChange): void {
-    const isAwaited = world.deliveries.get(key)?.status?.rollout?.phase === 'Waiting'
-    if (!isStatusOnly || isAwaited) queue.add(key)
+    if (!isStatusOnly || isAwaited(world.deliveries.get(key)?.status?.rollout)) queue.add(key)
   }
 
   world.objects.distrustAll()

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
-import type { DeliverySpec } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
-import { TestLoop, type Tenancy } from './test-loop.ts'
+import { TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
 t.setTimeout(240_000)
@@ -116,7 +115,10 @@ t.test('what another hand changes in mid-rollout is written again before the rel
 })
 
 t.test('where drift is only reported, a release that another hand changed in mid-rollout does not run', async (t) => {
-  const web = await running('reported-mid-rollout', { drift: 'Report', rollout: { timeout: '5s' } })
+  const web = await running('reported-mid-rollout', {
+    drift: 'Report',
+    rollout: { timeout: '5s', onFailure: 'Hold' },
+  })
   web.registry.push({ documents: documentsOf(web, '2') })
   web.poll()
   await web.untilAwaited('r2')
@@ -215,7 +217,7 @@ t.test('data is never deleted', async (t) => {
 })
 
 /** A Delivery in which its first push runs: a Deployment and a ConfigMap. */
-async function running(purpose: string, spec: Partial<DeliverySpec> = {}): Promise<Tenancy> {
+async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
   const web = await loop.deliver(purpose, spec)
   web.registry.push({ documents: documentsOf(web, '1') })
   web.poll()

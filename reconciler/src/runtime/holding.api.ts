@@ -1,8 +1,8 @@
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
-import type { Delivery, DeliverySpec } from '../api/delivery.ts'
+import type { Delivery } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
-import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
+import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
 t.setTimeout(240_000)
@@ -239,7 +239,7 @@ t.test('a pause goes before a pin', async (t) => {
 })
 
 /** A Delivery in which its first push runs. */
-async function running(purpose: string, spec: Partial<DeliverySpec> = {}): Promise<Tenancy> {
+async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
   const web = await loop.deliver(purpose, spec)
   web.registry.push()
   web.poll()

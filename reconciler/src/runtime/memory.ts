@@ -1,7 +1,7 @@
-import type { Revision } from '../api/delivery.ts'
+import type { Revision, Snapshot } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Health } from '../core/health.ts'
-import type { Refusal } from '../core/observed.ts'
+import type { Refusal, Trouble } from '../core/observed.ts'
 
 /**
  * What one process remembers of a Delivery from one reconcile to the next, to save requests and words. A restart that
@@ -20,7 +20,9 @@ export interface Memory {
   /** The last request to reconcile that was heeded; status has it only once there is something to say. */
   heededRequest?: string
   /** The objects of the release that is being rolled out. */
-  rendered?: { readonly revision: Revision; readonly objects: readonly KubeObject[] }
+  rendered?: { readonly revision: Revision; readonly objects: readonly KubeObject[]; readonly snapshot: Snapshot }
+  /** What stood in the way when the objects of the rollout were written last. */
+  trouble?: Trouble
   /** Notices that were given already. */
   told: ReadonlySet<string>
   /** Reconciles in a row that failed. */

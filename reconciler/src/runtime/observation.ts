@@ -6,6 +6,7 @@ import { healthOf, summariseHealth, type Health, type NamedHealth } from '../cor
 import { currentEntries, entryKey, referenceOf } from '../core/inventory.ts'
 import type { DriftedObject, Observed, RegistryView, RolloutView } from '../core/observed.ts'
 import { ownedFieldsHash } from '../core/owned-fields.ts'
+import { isAwaited } from '../core/releases.ts'
 import { autoscaled, isScaled, objectKey } from '../core/replicas.ts'
 import type { ObjectStore, Tenant } from '../kube/ports.ts'
 import type { Memory } from './memory.ts'
@@ -25,15 +26,21 @@ export interface ObservationScope {
 export async function observe(delivery: Delivery, desired: Desired, scope: ObservationScope): Promise<Observed> {
   const { status = {} } = delivery
   const { registry, memory } = scope
-  const base = { status, registry, ...(memory.refusal !== undefined && { refusal: memory.refusal }) }
+  const { refusal, trouble } = memory
+  const base = {
+    status,
+    registry,
+    ...(refusal !== undefined && { refusal }),
+    ...(trouble !== undefined && { trouble }),
+  }
   if (desired.isDeleting || desired.work.kind === 'invalid') return { ...base, drift: [] }
 
   const { rollout, inventory = [] } = status
-  if (rollout?.phase === 'Waiting') {
+  if (rollout !== undefined && isAwaited(rollout)) {
     return { ...base, ...(await viewRollout(rollout, currentEntries(inventory), scope)) }
   }
-  // While objects are written or deleted they differ from status because of us.
-  const isSettled = rollout === undefined || rollout.phase === 'Failed'
+  // While objects are written or deleted, or where a release failed in the midst of it, they differ because of us.
+  const isSettled = rollout === undefined || (rollout.phase === 'Failed' && rollout.revision.appliedAt !== undefined)
   return { ...base, drift: isSettled ? await findDrift(currentEntries(inventory), scope) : [] }
 }
 

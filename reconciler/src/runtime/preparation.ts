@@ -1,21 +1,24 @@
-import type { Delivery, HighWater, InventoryEntry, Revision } from '../api/delivery.ts'
+import type { HighWater, InventoryEntry, Revision } from '../api/delivery.ts'
 import { maxInventory } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { formatTime } from '../api/time.ts'
-import { checkBundle, describeViolations, violationReason } from '../core/bundle-rules.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
-import { isDigest, isTag, parseRepository } from '../core/image-reference.ts'
+import { isDigest, isTag } from '../core/image-reference.ts'
 import { mergeInventory } from '../core/inventory.ts'
 import type { Target } from '../core/plan.ts'
-import { toHighWater, toRevision, type SeenImage } from '../core/releases.ts'
-import { render } from '../core/render.ts'
-import type { DryRun, ObjectStore, Tenant } from '../kube/ports.ts'
+import { quarantineMessage } from '../core/once-more.ts'
+import { findQuarantined } from '../core/quarantine.ts'
+import { toHighWater, toRevision, toSeen, type SeenImage } from '../core/releases.ts'
+import type { DryRun, ObjectStore, SnapshotStore } from '../kube/ports.ts'
 import type { Tag, TagSource } from '../registry/tag-source.ts'
 import { imageAsItRuns } from './adoption.ts'
-import { findManifests, type Manifests } from './manifest-source.ts'
+import { findManifests } from './manifest-source.ts'
+import { renderRelease } from './render-release.ts'
 import { withoutManifest } from './registry-read.ts'
+import { releasedObjects } from './released-objects.ts'
 import { leaveReplicas } from './replicas.ts'
+import type { Turn } from './turn.ts'
 
 /** How long the manifests of a new image are awaited: CI attaches them before it tags, so that they are late at worst. */
 export const bundleWaitMs = 120_000
@@ -23,11 +26,7 @@ export const bundleWaitMs = 120_000
 export interface PreparationScope {
   readonly tags: TagSource
   readonly objects: ObjectStore
-  readonly delivery: Delivery
-  readonly work: Work
-  readonly tenant: Tenant
-  readonly nowMs: number
-  readonly signal: AbortSignal
+  readonly snapshots: SnapshotStore
 }
 
 /** A release of which all is known and that the API server would take: nothing is written yet. */
@@ -35,84 +34,74 @@ export interface Preparation {
   readonly revision: Revision
   readonly highWater: HighWater
   readonly entries: readonly InventoryEntry[]
+  /** What a copy is kept of: what is left to an autoscaler may be another thing when it is needed. */
+  readonly rendered: readonly KubeObject[]
   readonly dryRuns: readonly DryRun[]
 }
 
 /** Throws AppError where the release can't begin: `BundlePending` while its manifests may still come. */
-export async function prepare(target: Target, scope: PreparationScope): Promise<Preparation> {
-  const { objects, delivery, work, tenant, signal } = scope
-  const image = target.kind === 'pin' ? await findPinned(target.pin, scope) : await confirm(target.image, scope)
-  const manifests = await findManifests({ ...scope, spec: work.spec }, image)
-  if (manifests === undefined) throw withoutManifests(image, target, scope)
-
-  const found = { ...toRevision(image, work.spec.image.repository), bundleDigest: manifests.digest }
-  const { revision, rendered } = await takeOver(
-    found,
-    (revision) => renderRelease(manifests, revision, delivery, work),
-    scope,
-  )
+export async function prepare(target: Target, work: Work, turn: Turn, scope: PreparationScope): Promise<Preparation> {
+  const { delivery, tenant, signal } = turn
+  const { revision, highWater, rendered } = await findRelease(target, work, turn, scope)
   const entries = rendered.map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, name }))
   const total = mergeInventory(delivery.status?.inventory ?? [], entries).length
   if (total > maxInventory) {
     const message = `with what older releases left there would be ${total} objects, ${maxInventory} at most are kept count of`
     throw new AppError({ kind: 'terminal', reason: 'BundleInvalid', message })
   }
-  const wanted = await leaveReplicas(rendered, rendered, scope)
-  const dryRuns = await objects.dryRunAll(wanted, { tenant, force: true, adopt: work.spec.adopt, signal })
-  return { revision, highWater: toHighWater(image), entries, dryRuns }
+  const wanted = await leaveReplicas(rendered, rendered, { ...scope, tenant, signal })
+  const dryRuns = await scope.objects.dryRunAll(wanted, { tenant, force: true, adopt: work.spec.adopt, signal })
+  return { revision, highWater, entries, rendered, dryRuns }
 }
 
-interface Rendered {
-  readonly revision: Revision
-  readonly rendered: readonly KubeObject[]
+type Release = Pick<Preparation, 'revision' | 'highWater' | 'rendered'>
+
+async function findRelease(target: Target, work: Work, turn: Turn, scope: PreparationScope): Promise<Release> {
+  const { delivery, status, tenant, signal } = turn
+  if (target.kind === 'again' && target.retry === undefined) {
+    const { appliedAt: _, readyAt: __, ...revision } = target.revision
+    const { objects } = await releasedObjects(revision, work, turn, scope)
+    return { revision, highWater: status.highWater ?? toHighWater(toSeen(revision)), rendered: objects }
+  }
+  const { tags, objects } = scope
+  const image = await findImage(target, work, turn, tags)
+  const manifests = await findManifests({ tags, objects, spec: work.spec, tenant, signal }, image)
+  if (manifests === undefined) throw withoutManifests(image, target, work, turn.nowMs())
+
+  const revision = { ...toRevision(image, work.spec.image.repository), bundleDigest: manifests.digest }
+  const entry = target.kind === 'image' ? findQuarantined(status, revision) : undefined
+  if (entry !== undefined) {
+    throw new AppError({ kind: 'waiting', reason: 'Quarantined', message: quarantineMessage(entry) })
+  }
+  const highWater = (target.kind === 'again' ? status.highWater : undefined) ?? toHighWater(image)
+  const renderAs = (release: Revision) => renderRelease(manifests, release, delivery, work)
+  return { highWater, ...(await takeOver(revision, renderAs, work, turn, scope)) }
 }
 
 /** Before anything was delivered, what runs the release already may be taken over as it is. */
 async function takeOver(
   revision: Revision,
   renderAs: (revision: Revision) => readonly KubeObject[],
-  scope: PreparationScope,
-): Promise<Rendered> {
+  { spec }: Work,
+  { status, tenant, signal }: Turn,
+  { objects }: PreparationScope,
+): Promise<Pick<Release, 'revision' | 'rendered'>> {
   const rendered = renderAs(revision)
-  if (!scope.work.spec.adopt || scope.delivery.status?.current !== undefined) return { revision, rendered }
-  const image = await imageAsItRuns(rendered, revision, scope)
+  if (!spec.adopt || status.current !== undefined) return { revision, rendered }
+  const image = await imageAsItRuns(rendered, revision, { objects, tenant, signal })
   if (image === undefined) return { revision, rendered }
   const taken = { ...revision, image }
   return { revision: taken, rendered: renderAs(taken) }
 }
 
-/** The objects of a release, checked and rendered; throws AppError where it breaks a rule. */
-export function renderRelease(
-  { documents }: Manifests,
-  { repository, tag, digest, image }: Revision,
-  { metadata }: Delivery,
-  { spec: { serviceAccountName } }: Work,
-): readonly KubeObject[] {
-  // Where the image was found: the spec may name another repository by the time it is written again.
-  const found = parseRepository(repository)
-  if (found.kind === 'invalid') throw new Error(`the release ${tag} in status is of no repository: ${found.problem}`)
-  const checked = checkBundle(documents, { namespace: metadata.namespace, serviceAccountName })
-  if (checked.kind === 'refused') {
-    const { violations } = checked
-    throw new AppError({
-      kind: 'terminal',
-      reason: violationReason(violations),
-      message: `the manifests of ${tag} are refused: ${describeViolations(violations)}`,
-    })
-  }
-  const rendering = render(checked.objects, {
-    owner: metadata,
-    repository: found.value,
-    tag,
-    digest,
-    ...(image !== undefined && { image }),
-  })
-  if (rendering.kind === 'rendered') return rendering.objects
-  throw new AppError({ kind: 'terminal', reason: rendering.reason, message: rendering.message })
+async function findImage(target: Target, work: Work, turn: Turn, tags: TagSource): Promise<SeenImage> {
+  if (target.kind === 'pin') return findPinned(target.pin, work, turn, tags)
+  if (target.kind === 'image') return confirm(target.image, work, turn, tags)
+  return toSeen(target.revision)
 }
 
 /** A tag that was deleted or moved since the poll is not rolled out: an operator may just have taken it back. */
-async function confirm(image: SeenImage, { tags, work, signal }: PreparationScope): Promise<SeenImage> {
+async function confirm(image: SeenImage, work: Work, { signal }: Turn, tags: TagSource): Promise<SeenImage> {
   const tag = await tags.tag(work.spec.image.repository, image.tag, signal)
   if (tag?.digest === image.digest) return image
   const what = tag === undefined ? 'was deleted' : `was moved to ${tag.digest}`
@@ -127,8 +116,9 @@ async function confirm(image: SeenImage, { tags, work, signal }: PreparationScop
 const longestPin = 150
 const correctPin = 'correct or remove the annotation windlass.dev/pin'
 
-async function findPinned(pin: string, scope: PreparationScope): Promise<SeenImage> {
-  const { tags, work, nowMs, signal } = scope
+async function findPinned(pin: string, work: Work, turn: Turn, tags: TagSource): Promise<SeenImage> {
+  const { signal } = turn
+  const nowMs = turn.nowMs()
   const { repository } = work.spec.image
   if (isDigest(pin)) {
     const facts = await tags.image(repository, pin, signal)
@@ -165,7 +155,7 @@ function unpinnable(message: string): AppError {
   return new AppError({ kind: 'terminal', reason: 'PinNotFound', message })
 }
 
-function withoutManifests(image: SeenImage, target: Target, { work, nowMs }: PreparationScope): AppError {
+function withoutManifests(image: SeenImage, target: Target, work: Work, nowMs: number): AppError {
   const { configMap } = work.spec.manifests
   if (configMap !== undefined) {
     const message = `ConfigMap ${configMap.name} is not there, so ${image.tag} has no manifests; create it`

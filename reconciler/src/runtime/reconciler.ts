@@ -3,11 +3,12 @@ import { parseTime } from '../api/time.ts'
 import { decide } from '../core/decide.ts'
 import { readDesired } from '../core/desired.ts'
 import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
+import type { Culprit } from '../core/pod-faults.ts'
 import { nextPauseChange, readPause } from '../core/pause.ts'
 import { targetKey, type Plan } from '../core/plan.ts'
 import { knownReleases, knownSinceMs } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
-import type { EventSink, FinalizerWriter, ObjectStore, StatusWriter } from '../kube/ports.ts'
+import type { EventSink, FinalizerWriter, ObjectStore, PodSource, SnapshotStore, StatusWriter } from '../kube/ports.ts'
 import type { TagSource } from '../registry/tag-source.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics, ReconcileResult } from '../telemetry/metrics.ts'
@@ -27,6 +28,8 @@ export interface ReconcilerPorts {
   readonly world: World
   readonly tags: TagSource
   readonly objects: ObjectStore
+  readonly snapshots: SnapshotStore
+  readonly pods: PodSource
   readonly statuses: StatusWriter
   readonly finalizers: FinalizerWriter
   readonly events: EventSink
@@ -51,8 +54,9 @@ export interface Reconciled {
   readonly next: Next
 }
 
-// What passes within a second or so is not worth a word in status.
+// What passes within a second or so is not worth a word in status; another writer may take a few turns.
 const silentFailures = 2
+const silentConflicts = 5
 
 /** Observe, decide, act: once. Throws what no adapter translated, which is a bug. */
 export async function reconcile(
@@ -80,7 +84,9 @@ export async function reconcile(
     const observed = await observe(delivery, desired, { ...scope, registry: term.poller.view(turn.key) })
     plan = decide(desired, observed, clock.nowMs())
     notify(plan, turn)
-    const next = await act(plan, turn, { ...scope, observed })
+    const { tenant, signal } = turn
+    const lastLog = (culprit: Culprit) => ports.pods.lastLog(culprit, tenant, signal)
+    const next = await act(plan, turn, { ...scope, observed, lastLog })
     memory.failures = 0
     if (plan.kind === 'start') delete memory.superseded
     return { result: resultOf(plan), next: soonest(next, nextPauseChange(marks, nowMs), nowMs) }
@@ -200,14 +206,20 @@ async function failed(
   const { kind, reason, retryAfterMs } = trouble
   memory.failures += 1
   log.warn({ reason, err: error, plan: plan?.kind }, 'reconcile failed')
-  const isSilent = kind === 'retryable' && (reason === 'ApiConflict' || memory.failures <= silentFailures)
-  if (!isSilent) await say(trouble, plan, turn)
+  const isSilent = memory.failures <= (reason === 'ApiConflict' ? silentConflicts : silentFailures)
+  if (kind !== 'retryable' || !isSilent) await say(trouble, plan, turn)
   const delayMs = retryDelayMs(kind, { retryAfterMs, attempt: memory.failures, random: random() })
   const results = { retryable: 'retry', waiting: 'waiting', terminal: 'stalled' } as const
-  return {
-    result: results[kind],
-    next: delayMs === undefined ? { kind: 'onEvent' } : { kind: 'after', ms: delayMs },
-  }
+  if (delayMs === undefined) return { result: results[kind], next: { kind: 'onEvent' } }
+  return { result: results[kind], next: { kind: 'after', ms: Math.min(delayMs, untilDeadlineMs(turn)) } }
+}
+
+/** A rollout whose objects can't be written ends at its deadline, however seldom that is tried. */
+function untilDeadlineMs(turn: Turn): number {
+  const { rollout } = turn.status
+  const deadlineMs = rollout?.phase === 'Applying' ? parseTime(rollout.deadline ?? '') : undefined
+  const leftMs = deadlineMs === undefined ? 0 : deadlineMs - turn.nowMs()
+  return leftMs > 0 ? leftMs : Number.POSITIVE_INFINITY
 }
 
 /** Where status can't be written either, the log has it, and the next try will say it. */

@@ -1,8 +1,7 @@
 import t from 'tap'
-import type { DeliverySpec } from '../api/delivery.ts'
 import { AppError } from '../core/errors.ts'
 import { retryDelayMs } from '../core/retry.ts'
-import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
+import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
 t.setTimeout(240_000)
@@ -270,7 +269,7 @@ t.test('manifests from a ConfigMap are rolled out with each push', async (t) => 
 /** A Delivery in which its first push runs. */
 async function running(
   purpose: string,
-  { spec = {}, documents }: { spec?: Partial<DeliverySpec>; documents?: (path: string) => readonly object[] } = {},
+  { spec = {}, documents }: { spec?: TestSpec; documents?: (path: string) => readonly object[] } = {},
 ): Promise<Tenancy> {
   const web = await loop.deliver(purpose, spec)
   web.registry.push(documents === undefined ? {} : { documents: documents(web.namespace) })

@@ -96,28 +96,6 @@ t.test('at rest nothing is asked of the API server, however often the registry i
   )
 })
 
-t.test('a release that is not ready in time stops, and waits for a newer one', async (t) => {
-  const web = await running('timeout')
-  await web.editSpec({ rollout: { timeout: '1s' } })
-  web.registry.push()
-  web.poll()
-
-  const failed = await web.untilReason('RolloutTimeout')
-
-  t.match(failed.status, {
-    current: { tag: 'r1' },
-    rollout: { phase: 'Failed', revision: { tag: 'r2' }, reason: 'RolloutTimeout' },
-    summary: { running: 'r1', pending: 'r2', state: 'RolloutTimeout' },
-  })
-  t.equal(conditionOf(failed, 'Stalled')?.status, 'True')
-  await web.untilEvent('Warning RolloutTimeout')
-
-  await web.editSpec({ rollout: { timeout: '5m' } })
-  web.registry.push()
-  web.poll()
-  t.equal(conditionOf(await web.release('r3'), 'Stalled')?.status, 'False')
-})
-
 t.test('a newer push supersedes a rollout under way', async (t) => {
   const web = await loop.deliver('superseded')
   web.registry.push()

@@ -14,9 +14,12 @@ import {
 import { waitFor } from '../../../bootstrap/local/wait.ts'
 import { apiVersion, kind, plural, type Delivery, type DeliverySpec } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
+import { formatTime } from '../api/time.ts'
 import { createObjectStore } from '../kube/apply.ts'
 import { createEventWriter } from '../kube/events.ts'
 import { createFinalizerWriter } from '../kube/finalizer.ts'
+import { createPodSource } from '../kube/pods.ts'
+import { createSnapshotStore } from '../kube/snapshots.ts'
 import { createStatusWriter } from '../kube/status.ts'
 import { deliveryCrd, testCluster, type Rule, type TestCluster } from '../kube/test-cluster.ts'
 import { createWatchSource } from '../kube/watch.ts'
@@ -31,6 +34,9 @@ import { World } from './world.ts'
 const ownNamespace = 'windlass-system'
 const host = 'contoso.azurecr.io'
 const patienceMs = 30_000
+
+/** What a test says of a spec; the server gives the rest its defaults. */
+export type TestSpec = Partial<Omit<DeliverySpec, 'rollout'>> & { readonly rollout?: Partial<DeliverySpec['rollout']> }
 
 /**
  * The whole loop on a real API server of its own, whose only controller is the test: it plays those that a cluster has
@@ -95,6 +101,8 @@ export class TestLoop {
           world,
           tags: this.#tags(),
           objects: createObjectStore(client),
+          snapshots: createSnapshotStore(client),
+          pods: createPodSource({ client, watches }),
           statuses: createStatusWriter(client),
           finalizers: createFinalizerWriter(client),
           events,
@@ -131,7 +139,7 @@ export class TestLoop {
   }
 
   /** A namespace with an account that may do what a tenant needs, and one Delivery in it. */
-  async deliver(purpose: string, spec: Partial<DeliverySpec> = {}, rules?: readonly Rule[]): Promise<Tenancy> {
+  async deliver(purpose: string, spec: TestSpec = {}, rules?: readonly Rule[]): Promise<Tenancy> {
     const namespace = await this.cluster.namespace(purpose)
     await this.cluster.tenant(namespace, 'deployer', rules)
     const registry = new TestRegistry(namespace)
@@ -337,8 +345,31 @@ export class Tenancy {
         updatedReplicas: replicas,
         readyReplicas: replicas,
         availableReplicas: replicas,
+        conditions: [],
       },
     })
+  }
+
+  /** Plays the Deployment controller: it gives up. */
+  async fail(name = 'web'): Promise<void> {
+    const path = `apps/v1/deployments/${name}`
+    const { metadata } = (await this.object(path)) ?? {}
+    const condition = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message: 'too slow' }
+    const at = formatTime(Date.now())
+    await this.edit(`${path}/status`, {
+      status: {
+        observedGeneration: metadata?.generation,
+        conditions: [{ ...condition, lastUpdateTime: at, lastTransitionTime: at }],
+      },
+    })
+  }
+
+  /** Waits until the last good release runs again and all is told. */
+  async untilRolledBack(): Promise<Delivery> {
+    return this.until(
+      'the last good release to run again',
+      (delivery) => delivery.status?.rollout === undefined && conditionOf(delivery, 'Ready')?.reason === 'RolledBack',
+    )
   }
 
   async untilAwaited(tag: string): Promise<Delivery> {

@@ -57,6 +57,11 @@ export class TestRegistry implements TagSource {
     this.#bundles.set(digest, { digest, subject: tag.digest, revision: tag.name, documents })
   }
 
+  /** Answers nothing any more, as while it is down. */
+  fail(): void {
+    this.failure = new AppError({ kind: 'retryable', reason: 'RegistryUnavailable', message: 'no answer' })
+  }
+
   delete(name: string): void {
     this.#tags.delete(name)
   }

@@ -1,7 +1,7 @@
-import type { Delivery, DeliveryStatus, HistoryEntry } from '../api/delivery.ts'
+import type { Delivery, DeliveryStatus, RolloutStatus } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { parseTime } from '../api/time.ts'
-import { announce, endedRollout } from '../core/announcements.ts'
+import { announce, endedGoingBack, endedRollout } from '../core/announcements.ts'
 import type { Desired } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
 import { readPause } from '../core/pause.ts'
@@ -26,7 +26,7 @@ export interface TurnOptions {
   readonly statuses: StatusWriter
   readonly events: EventSink
   readonly clock: Clock
-  readonly metrics: Pick<Metrics, 'rolloutEnded' | 'pushToReady'>
+  readonly metrics: Pick<Metrics, 'rolloutEnded' | 'wentBack' | 'pushToReady'>
 }
 
 export interface StatusWrite extends Pick<StatusUpdate, 'standing' | 'pending'> {
@@ -34,6 +34,7 @@ export interface StatusWrite extends Pick<StatusUpdate, 'standing' | 'pending'> 
 }
 
 const outcomes = { Ready: 'ready', Failed: 'failed', Superseded: 'superseded' } as const
+const backOutcomes = { ...outcomes, RolledBack: 'ready' } as const
 
 /** One reconcile of one Delivery: what it works on, and the only way by which it writes status. */
 export class Turn {
@@ -95,17 +96,27 @@ export class Turn {
     for (const announcement of announce(before.status ?? {}, status)) {
       events.emit({ regarding: toObject(written), ...announcement })
     }
-    this.#measure(endedRollout(before.status ?? {}, status))
+    this.#measure(before.status ?? {}, status)
   }
 
-  #measure(ended: HistoryEntry | undefined): void {
-    if (ended === undefined) return
+  #measure(before: DeliveryStatus, after: DeliveryStatus): void {
     const { metrics } = this.#options
+    const back = endedGoingBack(before, after)
+    if (back !== undefined) metrics.wentBack(this.desired, backOutcomes[back])
+    const ended = endedRollout(before, after)
+    if (ended === undefined || ended.outcome === 'RolledBack' || back !== undefined) return
     metrics.rolloutEnded(this.desired, outcomes[ended.outcome])
     const pushedAtMs = parseTime(ended.pushedAt ?? '')
     // What an operator pins may have been pushed long ago.
     if (ended.outcome !== 'Ready' || pushedAtMs === undefined || this.desired.pin !== undefined) return
     metrics.pushToReady(this.desired, Math.max(0, this.nowMs() - pushedAtMs))
+  }
+
+  /** Rendered objects are kept for the time of a rollout only: a thousand Deliveries have a thousand of them. */
+  forgetRollout(): void {
+    delete this.memory.rendered
+    delete this.memory.trouble
+    this.memory.healths.clear()
   }
 
   warn(reason: string, note: string): void {
@@ -133,6 +144,11 @@ export class Turn {
       throw new AppError({ kind: 'aborted', reason: 'Paused', message: pause.message })
     }
   }
+}
+
+export function rolloutOf({ status: { rollout } }: Turn): RolloutStatus {
+  if (rollout === undefined) throw new Error('a step of a rollout was planned where status has none')
+  return rollout
 }
 
 function toObject({ apiVersion, kind, metadata }: Delivery): KubeObject {

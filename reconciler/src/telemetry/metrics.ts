@@ -40,6 +40,8 @@ export interface Metrics {
   queueDepth(depth: number): void
   leading(isLeader: boolean): void
   rolloutEnded(delivery: DeliveryLabels, outcome: RolloutOutcome): void
+  /** Going back to the last good release ended. */
+  wentBack(delivery: DeliveryLabels, outcome: RolloutOutcome): void
   pushToReady(delivery: DeliveryLabels, durationMs: number): void
   driftCorrected(delivery: DeliveryLabels, objects: number): void
   /** Says how it stands with a Delivery, and begins its series at zero. */
@@ -62,7 +64,10 @@ export function createMetrics(): Metrics {
     const repository = repositories.get(keyOf(delivery))
     if (repository !== undefined) series.info.remove({ ...labels, repository })
     repositories.delete(keyOf(delivery))
-    for (const outcome of rolloutOutcomes) series.rollouts.remove({ ...labels, outcome })
+    for (const outcome of rolloutOutcomes) {
+      series.rollouts.remove({ ...labels, outcome })
+      series.rollbacks.remove({ ...labels, outcome })
+    }
     const { ready, stalled, paused, lastGoodPoll, corrections, pushToReady } = series
     for (const metric of [ready, stalled, paused, lastGoodPoll, corrections, pushToReady]) metric.remove(labels)
   }
@@ -82,6 +87,7 @@ export function createMetrics(): Metrics {
     queueDepth: (depth) => series.depth.set(depth),
     leading: (isLeader) => series.leader.set(Number(isLeader)),
     rolloutEnded: (delivery, outcome) => series.rollouts.inc({ ...labelsOf(delivery), outcome }),
+    wentBack: (delivery, outcome) => series.rollbacks.inc({ ...labelsOf(delivery), outcome }),
     pushToReady: (delivery, durationMs) => series.pushToReady.observe(labelsOf(delivery), durationMs / 1000),
     driftCorrected: (delivery, objects) => series.corrections.inc(labelsOf(delivery), objects),
     describe(delivery, { repository, isReady, isStalled, isPaused }) {
@@ -93,7 +99,10 @@ export function createMetrics(): Metrics {
       series.ready.set(labels, Number(isReady))
       series.stalled.set(labels, Number(isStalled))
       series.paused.set(labels, Number(isPaused))
-      for (const outcome of rolloutOutcomes) series.rollouts.inc({ ...labels, outcome }, 0)
+      for (const outcome of rolloutOutcomes) {
+        series.rollouts.inc({ ...labels, outcome }, 0)
+        series.rollbacks.inc({ ...labels, outcome }, 0)
+      }
       series.corrections.inc(labels, 0)
     },
     forget,
@@ -144,6 +153,10 @@ function defineSeries(registry: Registry) {
       perDelivery,
     ),
     rollouts: counter('windlass_rollouts_total', 'Rollouts that ended, by outcome.', [...perDelivery, 'outcome']),
+    rollbacks: counter('windlass_rollbacks_total', 'Goings back to the last good release that ended, by outcome.', [
+      ...perDelivery,
+      'outcome',
+    ]),
     corrections: counter('windlass_drift_corrections_total', 'Objects whose drift was taken back.', perDelivery),
   }
 }

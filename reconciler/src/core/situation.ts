@@ -1,0 +1,52 @@
+import type { RolloutStatus } from '../api/delivery.ts'
+import type { Desired } from './desired.ts'
+import type { Observed, Problem, Refusal } from './observed.ts'
+import { targetKey, type Notice, type Plan, type Rest, type Stance, type Target } from './plan.ts'
+import type { Selection } from './release-order.ts'
+import { appliedRevision, type SeenImage } from './releases.ts'
+
+/** What the rules of decide.ts share: the question as each of them sees it, and the shape of an answer. */
+
+export type Decision = Plan extends infer P ? (P extends Plan ? Omit<P, 'notices' | 'pending'> : never) : never
+export type Rule = (situation: Situation) => Decision | undefined
+
+export interface Situation {
+  readonly desired: Desired
+  readonly observed: Observed
+  readonly nowMs: number
+  readonly rollout: RolloutStatus | undefined
+  readonly selection: Selection
+  /** The newest image that may be rolled out, whatever holds it. */
+  readonly candidate: SeenImage | undefined
+  readonly notices: readonly Notice[]
+}
+
+export function rest(stance: Stance, reason: Plan['reason'], message: string): Decision & Rest {
+  return { kind: 'rest', stance, reason, message }
+}
+
+export function blocked(problem: Problem & { readonly untilMs?: number }, runs: string): Decision & Rest {
+  const stances = { retryable: 'progressing', waiting: 'waiting', terminal: 'stalled' } as const
+  return {
+    ...rest(stances[problem.kind], problem.reason, `${problem.message}; ${runs}`),
+    ...(problem.untilMs !== undefined && { untilMs: problem.untilMs }),
+  }
+}
+
+/** Why a target could not begin, as long as that counts. */
+export function refusalOf(target: Target, { desired, observed, nowMs }: Situation): Refusal | undefined {
+  const { refusal } = observed
+  if (refusal === undefined || refusal.target !== targetKey(target)) return undefined
+  if (refusal.generation !== desired.generation) return undefined
+  return refusal.untilMs !== undefined && nowMs >= refusal.untilMs ? undefined : refusal
+}
+
+export function isPinApplied({ desired, observed }: Situation): boolean {
+  const applied = appliedRevision(observed.status)
+  return applied !== undefined && (applied.tag === desired.pin || applied.digest === desired.pin)
+}
+
+export function listObjects(objects: readonly { kind: string; name: string }[]): string {
+  const shown = objects.slice(0, 5).map(({ kind, name }) => `${kind}/${name}`)
+  return shown.join(', ') + (objects.length > shown.length ? ` and ${objects.length - shown.length} more` : '')
+}

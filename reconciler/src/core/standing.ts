@@ -1,0 +1,115 @@
+import type { RolloutStatus } from '../api/delivery.ts'
+import { parseTime } from '../api/time.ts'
+import { isReason } from '../api/reasons.ts'
+import { isContested, mostCorrections } from './contested.ts'
+import type { Desired } from './desired.ts'
+import type { Observed } from './observed.ts'
+import type { Rest } from './plan.ts'
+import {
+  againTarget,
+  failedAttempt,
+  nextTryWords,
+  quarantinedCandidate,
+  quarantineMessage,
+  rolledBackWords,
+} from './once-more.ts'
+import { shortTag } from './releases.ts'
+import { blocked, isPinApplied, listObjects, refusalOf, rest, type Decision, type Situation } from './situation.ts'
+
+/** Nothing is to be done: why, and whether that is well. */
+export function standing(situation: Situation): Decision & Rest {
+  const { desired, observed, rollout, selection, candidate } = situation
+  const { status, registry } = observed
+  const runs = status.current === undefined ? 'nothing runs yet' : `${shortTag(status.current.tag)} runs`
+
+  if (desired.work.kind === 'invalid') return rest('stalled', desired.work.reason, desired.work.message)
+
+  const pinRefusal = desired.pin === undefined ? undefined : refusalOf({ kind: 'pin', pin: desired.pin }, situation)
+  if (pinRefusal !== undefined) return blocked(pinRefusal, runs)
+  const againRefusal = refusedAgain(situation)
+  if (againRefusal !== undefined) return blocked(againRefusal, runs)
+  if (rollout?.phase === 'Failed') return failedStanding(rollout, situation)
+  const isHeld = desired.pin !== undefined || desired.pause.kind === 'paused'
+  if (!isHeld && candidate !== undefined) {
+    const refusal = refusalOf({ kind: 'image', image: candidate }, situation)
+    if (refusal !== undefined) return blocked(refusal, runs)
+    const entry = quarantinedCandidate(desired, situation, candidate)
+    if (entry !== undefined) return rest('waiting', 'Quarantined', `${quarantineMessage(entry)}; ${runs}`)
+  }
+  if (!isHeld && selection.kind === 'refused') {
+    return blocked({ kind: 'terminal', reason: selection.reason, message: selection.message }, runs)
+  }
+  const back = rolledBack(situation, runs)
+  if (back !== undefined) return back
+  if (registry.problem !== undefined) return blocked(registry.problem, runs)
+  if (registry.images === undefined) {
+    const isNew = status.conditions === undefined
+    return rest(isNew ? 'progressing' : 'unknown', 'Progressing', 'the registry is being read')
+  }
+  return settled(situation, runs)
+}
+
+/** The last good release runs again, and what failed is still the newest, or pinned. */
+function rolledBack(situation: Situation, runs: string): (Decision & Rest) | undefined {
+  const { desired, observed, candidate } = situation
+  const { failed } = observed.status
+  if (failed === undefined || (desired.pin !== undefined && desired.pin !== failed.pin)) return undefined
+  const held = failed.pin === undefined ? '' : `; pinned to ${shortTag(failed.pin)}`
+  const pause = desired.pause.kind === 'paused' ? `; ${desired.pause.message}` : ''
+  const waits = candidate === undefined ? '' : `; ${shortTag(candidate.tag)} waits`
+  const message = `${rolledBackWords(failed, runs)}${held}${waits}${pause}`
+  return { ...rest('waiting', 'RolledBack', message), ...untilNextTry(situation) }
+}
+
+function failedStanding(rollout: RolloutStatus, situation: Situation): Decision & Rest {
+  const reason = isReason(rollout.reason) ? rollout.reason : 'RolloutFailed'
+  const said = rollout.message ?? `${shortTag(rollout.revision.tag)} failed`
+  if (rollout.purpose === 'GoBack') return rest('stalled', 'GoingBackFailed', `${reason}: ${said}`)
+  return { ...rest('stalled', reason, `${said}${nextTryWords(rollout)}`), ...untilNextTry(situation) }
+}
+
+/** The clock brings no event; where its time has passed, what holds it back brings one. */
+function untilNextTry(situation: Situation): Pick<Rest, 'untilMs'> {
+  const untilMs = parseTime(failedAttempt(situation)?.nextTryAt ?? '')
+  return untilMs === undefined || untilMs <= situation.nowMs ? {} : { untilMs }
+}
+
+function refusedAgain(situation: Situation) {
+  const failed = failedAttempt(situation)
+  if (failed === undefined) return undefined
+  const { retry } = situation.desired
+  const asked = retry === undefined ? undefined : refusalOf(againTarget(failed, retry), situation)
+  return asked ?? refusalOf(againTarget(failed), situation)
+}
+
+function settled(situation: Situation, runs: string): Decision & Rest {
+  const { desired, observed, candidate } = situation
+  const isPinWaiting = desired.pin !== undefined && !isPinApplied(situation)
+  const next = isPinWaiting ? desired.pin : candidate?.tag
+  const waits = next === undefined ? '' : `; ${shortTag(next)} waits`
+  const hold = desired.pause.kind === 'paused' ? `${waits}: ${desired.pause.message}` : waits
+  if (observed.status.current === undefined) {
+    if (desired.pause.kind === 'paused') return rest('waiting', 'Paused', `${runs}${hold}`)
+    return rest('waiting', 'WaitingForFirstTag', `${runs}: no tag of the repository matches spec.image.tags`)
+  }
+  const contested = desired.pause.kind === 'paused' ? [] : contestedDrift(desired, observed)
+  if (contested.length > 0) {
+    return rest(
+      'stalled',
+      'DriftContested',
+      `${runs}, but another hand undid ${mostCorrections} corrections within ten minutes of ${listObjects(contested)}; ` +
+        'stop it, then ask for a reconcile, or release',
+    )
+  }
+  if (observed.drift.length > 0) {
+    const left = desired.pause.kind === 'paused' ? hold : '; drift is only reported'
+    return rest('ready', 'DriftDetected', `${runs}, changed by another hand: ${listObjects(observed.drift)}${left}`)
+  }
+  const held = desired.pin === undefined || isPinWaiting ? hold : `; pinned to ${shortTag(desired.pin)}`
+  return rest('ready', 'Ready', `${runs}${held}`)
+}
+
+function contestedDrift({ work }: Desired, { status, drift }: Observed): Observed['drift'] {
+  if (work.kind === 'invalid' || work.spec.drift === 'Report') return []
+  return drift.filter((object) => isContested(status, object))
+}

@@ -1,0 +1,83 @@
+import type { Work } from '../core/desired.ts'
+import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
+import { targetKey, type Plan, type Target } from '../core/plan.ts'
+import { retryDelayMs } from '../core/retry.ts'
+import { beginRollout } from '../core/rollout.ts'
+import { prepare, type Preparation } from './preparation.ts'
+import type { Turn } from './turn.ts'
+import { writeFirst, type Refused, type WriteScope } from './write-objects.ts'
+
+export interface BeginScope extends WriteScope {
+  readonly random: () => number
+}
+
+/**
+ * Prepares a release, keeps a copy of it, names it in status, and writes it. False where it could not begin: why is
+ * remembered, and what runs or is rolled out goes on meanwhile.
+ */
+export async function begin(
+  plan: Extract<Plan, { kind: 'start' }>,
+  work: Work,
+  turn: Turn,
+  scope: BeginScope,
+): Promise<Refused> {
+  const { memory, signal } = turn
+  let prepared: Preparation
+  try {
+    prepared = await prepare(plan.target, work, turn, scope)
+  } catch (error) {
+    const problem = error instanceof AppError ? troubleOf(error) : undefined
+    if (problem === undefined) throw error
+    refuse(plan.target, problem, turn, scope.random())
+    return undefined
+  }
+  delete memory.refusal
+  delete memory.trouble
+  memory.refusals = 0
+  const objects = prepared.rendered
+  const snapshot = await scope.snapshots.save(turn.delivery, objects, signal)
+  const revision = { ...prepared.revision, snapshot }
+  await writeAhead({ ...prepared, revision }, plan, work, turn)
+  memory.healths.clear()
+  memory.rendered = { revision, objects, snapshot }
+  return writeFirst(prepared.dryRuns, plan, work, turn, scope)
+}
+
+/** From here on the release is known by status alone. */
+async function writeAhead(
+  { revision, highWater, entries }: Preparation,
+  { target, superseded, reason, message, pending }: Extract<Plan, { kind: 'start' }>,
+  { timeoutMs }: Work,
+  turn: Turn,
+): Promise<void> {
+  const again = target.kind === 'again' ? target : undefined
+  const status = beginRollout(turn.status, {
+    revision,
+    highWater,
+    objects: entries,
+    superseded,
+    ...(again !== undefined && { attempt: again.attempt }),
+    ...(again?.retry !== undefined && { retry: again.retry }),
+    timeoutMs,
+    leaseEpoch: turn.leaseEpoch,
+    nowMs: turn.nowMs(),
+  })
+  await turn.write(status, { standing: { stance: 'progressing', reason, message }, pending })
+  turn.log.info({ revision: revision.tag, digest: revision.digest }, 'rollout began')
+}
+
+/** Remembers why a release could not begin, and when it may be tried again. */
+function refuse(target: Target, problem: Trouble, turn: Turn, random: number): void {
+  const { memory, desired, log } = turn
+  const { retryAfterMs, ...said } = problem
+  const isAgain = memory.refusal?.target === targetKey(target)
+  memory.refusals = isAgain ? memory.refusals + 1 : 1
+  const delayMs = retryDelayMs(problem.kind, { retryAfterMs, attempt: memory.refusals, random })
+  memory.refusal = {
+    ...said,
+    target: targetKey(target),
+    generation: desired.generation,
+    ...(delayMs !== undefined && { untilMs: turn.nowMs() + delayMs }),
+  }
+  log.warn({ reason: said.reason, detail: said.message }, 'release refused')
+}

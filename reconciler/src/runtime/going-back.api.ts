@@ -1,0 +1,233 @@
+import t from 'tap'
+import { operatorAnnotations as hand } from '../api/annotations.ts'
+import type { Delivery } from '../api/delivery.ts'
+import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
+import { settings, workload } from './test-registry.ts'
+
+t.setTimeout(240_000)
+
+const loop = await TestLoop.open(t)
+await loop.start()
+
+const deployment = 'apps/v1/deployments/web'
+const configMap = 'v1/configmaps/settings'
+
+t.test('a release that is not ready in time is gone back from, and put into quarantine', async (t) => {
+  const web = await running('timeout')
+  const good = specOf(await web.object(deployment))
+  const bad = web.registry.push({ documents: [settings({ b: '2' }), settings({}, 'added'), workload(web.namespace)] })
+  web.poll()
+
+  await web.untilAwaited('r2')
+  await web.fail()
+  const back = await web.until('going back to be awaited', isGoingBack)
+  t.match(conditionOf(back, 'Ready'), { status: 'False', reason: 'GoingBack' })
+  t.ok(await web.object('v1/configmaps/added'), 'what failed is deleted only once the good one runs')
+  await web.rollOut()
+
+  const delivery = await web.untilRolledBack()
+  t.match(delivery.status, {
+    current: { tag: 'r1' },
+    highWater: { tag: 'r2' },
+    failed: { revision: { tag: 'r2' }, fault: 'Release', reason: 'RolloutFailed', attempt: 1 },
+    quarantine: [{ tag: 'r2', digest: bad.digest, reason: 'RolloutFailed' }],
+    history: [
+      { tag: 'r1', outcome: 'RolledBack', reason: 'RolloutFailed' },
+      { tag: 'r2', outcome: 'Failed', reason: 'RolloutFailed' },
+      { tag: 'r1', outcome: 'Ready' },
+    ],
+    summary: { running: 'r1', pending: 'r2', state: 'RolledBack' },
+  })
+  t.notOk(delivery.status?.rollout)
+  t.match(conditionOf(delivery, 'Ready')?.message, /r2 failed \(RolloutFailed\).*r1 runs again/)
+  t.equal(conditionOf(delivery, 'Stalled')?.status, 'False')
+  t.same(specOf(await web.object(deployment)), good)
+  t.match(await web.object(configMap), { data: { a: '1' } })
+  t.notOk(await web.object('v1/configmaps/added'), 'what the failed release added is gone')
+  await web.untilEvent('Warning RolloutFailed')
+  await web.untilEvent('Normal RolledBack')
+
+  web.registry.push()
+  web.poll()
+  const fixed = await web.release('r3')
+  t.match(fixed.status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
+  t.notOk(fixed.status?.failed)
+  t.equal(conditionOf(fixed, 'Ready')?.status, 'True')
+})
+
+t.test('the deadline counts as well as what a workload says', async (t) => {
+  const web = await running('deadline', { rollout: { timeout: '2s' } })
+  web.registry.push()
+  web.poll()
+
+  const back = await web.until('r2 to have failed', ({ status }) => status?.failed !== undefined)
+
+  t.match(back.status?.failed, { reason: 'RolloutTimeout', fault: 'Release' })
+})
+
+t.test('where a failed release holds, it stays as it is, and a newer one ends that', async (t) => {
+  const web = await running('hold', { rollout: { onFailure: 'Hold' } })
+  web.registry.push({ documents: [settings({ a: '2' }), workload(web.namespace)] })
+  web.poll()
+  await web.untilAwaited('r2')
+  await web.fail()
+
+  const held = await web.untilReason('RolloutFailed')
+  t.match(held.status, {
+    current: { tag: 'r1' },
+    rollout: { phase: 'Failed', revision: { tag: 'r2' }, reason: 'RolloutFailed', fault: 'Release' },
+    quarantine: [{ tag: 'r2' }],
+    summary: { running: 'r1', pending: 'r2' },
+  })
+  t.equal(conditionOf(held, 'Stalled')?.status, 'True')
+  t.match(await web.object(configMap), { data: { a: '2' } })
+
+  web.registry.push()
+  web.poll()
+  t.equal(conditionOf(await web.release('r3'), 'Stalled')?.status, 'False')
+})
+
+t.test('a first release that fails holds, for there is nothing to go back to', async (t) => {
+  const web = await loop.deliver('first')
+  web.registry.push()
+  web.poll()
+  await web.untilAwaited('r1')
+  await web.fail()
+
+  const held = await web.untilReason('RolloutFailed')
+
+  t.match(held.status?.rollout, { phase: 'Failed' })
+  t.equal(conditionOf(held, 'Stalled')?.status, 'True')
+})
+
+t.test('going back that fails too stops, until a newer release', async (t) => {
+  const web = await rolledOutBadly('no-way-back')
+  await web.until('going back to be awaited', isGoingBack)
+  await web.fail()
+
+  const stuck = await web.untilReason('GoingBackFailed')
+  t.equal(conditionOf(stuck, 'Stalled')?.status, 'True')
+  t.match(stuck.status, {
+    rollout: { phase: 'Failed', purpose: 'GoBack', revision: { tag: 'r1' } },
+    failed: { revision: { tag: 'r2' } },
+    quarantine: [{ tag: 'r2' }],
+  })
+  t.equal(stuck.status?.quarantine?.length, 1, 'what once was good is not put into quarantine')
+  await web.untilEvent('Warning GoingBackFailed')
+
+  web.registry.push()
+  web.poll()
+  t.match((await web.release('r3')).status, { current: { tag: 'r3' } })
+})
+
+t.test('the good release that comes up late after all runs', async (t) => {
+  const web = await rolledOutBadly('late-recovery')
+  await web.until('going back to be awaited', isGoingBack)
+  await web.fail()
+  await web.untilReason('GoingBackFailed')
+
+  await web.rollOut()
+
+  t.match((await web.untilRolledBack()).status, { current: { tag: 'r1' } })
+})
+
+t.test('a newer push supersedes going back', async (t) => {
+  const web = await rolledOutBadly('newer-comes')
+  await web.until('going back to be awaited', isGoingBack)
+
+  web.registry.push()
+  web.poll()
+
+  const { status } = await web.release('r3')
+  t.match(status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
+  t.same(
+    status?.history?.map(({ tag, outcome }) => `${tag} ${outcome}`),
+    ['r3 Ready', 'r2 Failed', 'r1 Ready'],
+  )
+})
+
+t.test('going back needs no registry and no ConfigMap source', async (t) => {
+  const web = await loop.deliver('without-source', { manifests: { configMap: { name: 'source' } } })
+  const source = (documents: readonly object[]) => ({
+    all: documents.map((one) => JSON.stringify(one)).join('\n---\n'),
+  })
+  const one = [settings({ a: '1' }), workload(web.namespace)]
+  await web.create('v1/configmaps', { metadata: { name: 'source' }, data: source(one) })
+  web.registry.push({ hasBundle: false })
+  web.poll()
+  await web.release('r1')
+  const two = [settings({ a: '2' }), workload(web.namespace)]
+  await web.edit('v1/configmaps/source', { data: source(two) })
+  web.registry.push({ hasBundle: false })
+  web.poll()
+  await web.untilAwaited('r2')
+  await web.remove('v1/configmaps/source')
+  web.registry.fail()
+
+  await web.fail()
+  await web.until('going back to be awaited', isGoingBack)
+  await web.rollOut()
+
+  t.match((await web.until('r1 to run again', isRolledBack)).status, { current: { tag: 'r1' } })
+  t.match(await web.object(configMap), { data: { a: '1' } })
+  await web.edit(configMap, { data: { a: '3' } })
+  await web.untilObject(configMap, (object) => dataOf(object)?.['a'] === '1')
+  await web.untilEvent('Normal DriftCorrected')
+})
+
+t.test('a pinned release that fails is gone back from, and the pin goes on holding', async (t) => {
+  const web = await running('pinned')
+  web.registry.push()
+  web.poll()
+  await web.release('r2')
+  await web.annotate({ [hand.pin]: 'r1' })
+  await web.untilAwaited('r1')
+  await web.fail()
+  await web.until('going back to be awaited', isGoingBack)
+  await web.rollOut()
+
+  const back = await web.untilRolledBack()
+  t.match(back.status, { current: { tag: 'r2' }, failed: { revision: { tag: 'r1' }, pin: 'r1' } })
+
+  web.registry.push()
+  web.poll()
+  const held = await web.until('r3 to wait', ({ status }) => status?.candidate?.tag === 'r3')
+  t.notOk(held.status?.rollout)
+  await web.annotate({ [hand.pin]: null })
+  t.match((await web.release('r3')).status, { current: { tag: 'r3' } })
+})
+
+/** A Delivery in which its first push runs. */
+async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
+  const web = await loop.deliver(purpose, spec)
+  web.registry.push({ documents: [settings({ a: '1' }), workload(web.namespace)] })
+  web.poll()
+  await web.release('r1')
+  return web
+}
+
+/** A Delivery whose second push was rolled out and is failing. */
+async function rolledOutBadly(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
+  const web = await running(purpose, spec)
+  web.registry.push()
+  web.poll()
+  await web.untilAwaited('r2')
+  await web.fail()
+  return web
+}
+
+function isGoingBack({ status }: Delivery): boolean {
+  return status?.rollout?.purpose === 'GoBack' && status.rollout.phase === 'Waiting'
+}
+
+function isRolledBack({ status }: Delivery): boolean {
+  return status?.rollout === undefined && status?.history?.[0]?.outcome === 'RolledBack'
+}
+
+function specOf(object: { readonly [field: string]: unknown } | undefined): unknown {
+  return object?.['spec']
+}
+
+function dataOf(object: { readonly [field: string]: unknown } | undefined) {
+  return object?.['data'] as Readonly<Record<string, string>> | undefined
+}
