@@ -5,6 +5,7 @@ import type { Next } from './act.ts'
 import { newMemory, type Memory } from './memory.ts'
 import { Poller } from './poller.ts'
 import { reconcile, type Reconciled, type ReconcilerPorts } from './reconciler.ts'
+import { RolloutPods } from './rollout-pods.ts'
 import { WorkQueue } from './work-queue.ts'
 import type { WorldChange } from './world.ts'
 
@@ -31,8 +32,14 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
   const { world, clock, metrics, log, concurrency, pollJitterMs } = options
   const queue = new WorkQueue({ clock, concurrency, onDepth: (depth) => metrics.queueDepth(depth) })
   const poller = new Poller({ ...options, jitterMs: pollJitterMs, onChange: (key) => queue.add(key) })
+  const rolloutPods = new RolloutPods({
+    ...options,
+    onChange: (key) => queue.add(key),
+    onProblem: (key, error) => log.warn({ delivery: key, reason: error.reason, err: error }, 'pods not read'),
+    signal,
+  })
   const memories = new Map<string, Memory>()
-  const term = { poller, leaseEpoch: epoch, signal }
+  const term = { poller, rolloutPods, leaseEpoch: epoch, signal }
 
   async function handle(key: string): Promise<void> {
     const delivery = world.deliveries.get(key)
@@ -86,6 +93,7 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
   function forget(key: string): void {
     memories.delete(key)
     poller.forget(key)
+    rolloutPods.release(key)
     world.objects.forget(key)
     metrics.forget(labelsOf(key))
   }
@@ -114,6 +122,7 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
     await Promise.all([queue.run(handle, signal), poller.run(signal)])
   } finally {
     stopListening()
+    rolloutPods.close()
     for (const key of memories.keys()) metrics.forget(labelsOf(key))
   }
 }

@@ -197,6 +197,133 @@ t.test('a pinned release that fails is gone back from, and the pin goes on holdi
   t.match((await web.release('r3')).status, { current: { tag: 'r3' } })
 })
 
+t.test('unpinned after a bad release, that one does not come back, nor does the one that was skipped', async (t) => {
+  const web = await rolledOutBadly('unpinned', { rollout: { onFailure: 'Hold' } })
+  await web.untilReason('RolloutFailed')
+  await web.annotate({ [hand.pin]: 'r1' })
+  t.match((await web.release('r1')).status, { highWater: { tag: 'r1' }, quarantine: [{ tag: 'r2' }] })
+
+  await web.annotate({ [hand.pin]: null })
+  web.poll()
+
+  const held = await web.untilReason('Quarantined')
+  t.match(held.status, { current: { tag: 'r1' } })
+  t.notOk(held.status?.rollout)
+  t.equal(conditionOf(held, 'Stalled')?.status, 'False')
+
+  await web.annotate({ [hand.retry]: 'r2/after-the-fix' })
+  const again = await web.release('r2')
+  t.match(again.status, { current: { tag: 'r2' }, lastHandledRetry: 'r2/after-the-fix' })
+  t.notOk(again.status?.quarantine)
+})
+
+t.test('a retry rolls out what failed once more, once', async (t) => {
+  const web = await rolledOutBadly('retry')
+  await web.until('going back to be awaited', isGoingBack)
+  await web.rollOut()
+  await web.untilRolledBack()
+
+  await web.annotate({ [hand.retry]: 'r2' })
+  await web.untilAwaited('r2')
+  await web.fail()
+  await web.until('going back to be awaited', isGoingBack)
+  await web.rollOut()
+
+  const back = await web.untilRolledBack()
+  t.match(back.status, { lastHandledRetry: 'r2', quarantine: [{ tag: 'r2' }], current: { tag: 'r1' } })
+  await web.annotate({ [hand.retry]: 'nothing at all' })
+  await web.until('the odd one to be noted', ({ status }) => status?.lastHandledRetry === 'nothing at all')
+  await web.untilEvent('Warning RetryNotFound')
+})
+
+t.test('a release completes though the registry went down in the midst of it', async (t) => {
+  const web = await running('registry-down')
+  web.registry.push({ documents: [settings({ a: '2' }), workload(web.namespace)] })
+  web.poll()
+  await web.untilAwaited('r2')
+  web.registry.fail()
+  web.poll()
+  await web.remove(configMap)
+  await web.untilObject(configMap, (object) => dataOf(object)?.['a'] === '2')
+
+  t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
+})
+
+t.test('a copy that was changed is not used: it is made anew from the registry, and told', async (t) => {
+  const web = await running('copy-lost')
+  const { current } = (await web.delivery()).status ?? {}
+  const copy = `apps/v1/controllerrevisions/${current?.snapshot?.name}`
+  t.ok(await web.object(copy))
+  await web.remove(copy)
+
+  await web.edit(configMap, { data: { a: '3' } })
+
+  await web.untilObject(configMap, (object) => dataOf(object)?.['a'] === '1')
+  await web.untilEvent('Warning SnapshotLost')
+  t.ok(await web.object(copy), 'the same again')
+})
+
+t.test('three copies are kept', async (t) => {
+  const web = await running('copies')
+  for (const tag of ['r2', 'r3', 'r4', 'r5']) {
+    web.registry.push()
+    web.poll()
+    await web.release(tag)
+  }
+
+  const { items } = (await web.object('apps/v1/controllerrevisions')) as unknown as { items: readonly unknown[] }
+  t.equal(items.length, 3)
+})
+
+const steps: Record<string, (web: Tenancy) => Promise<unknown>> = {
+  'as it begins': (web) => web.until('the failure to be known', ({ status }) => status?.failed !== undefined),
+  'while it waits': (web) => web.until('going back to be awaited', isGoingBack),
+}
+let epoch = 10
+for (const [when, until] of Object.entries(steps)) {
+  t.test(`going back that is cut short ${when} is finished by the next leader`, async (t) => {
+    const web = await rolledOutBadly('cut-short')
+    await until(web)
+    await loop.stop()
+    epoch += 1
+    await loop.start(epoch)
+    await web.until('going back to be awaited', isGoingBack)
+    await web.rollOut()
+
+    t.match((await web.untilRolledBack()).status, {
+      current: { tag: 'r1' },
+      quarantine: [{ tag: 'r2' }],
+      history: [{ tag: 'r1', outcome: 'RolledBack' }, { tag: 'r2', outcome: 'Failed' }, { tag: 'r1' }],
+    })
+    web.poll()
+    t.match((await web.delivery()).status?.highWater, { tag: 'r2' })
+  })
+}
+
+t.test('a pause with all holds a failing rollout, and resuming judges it anew', async (t) => {
+  const web = await running('paused')
+  web.registry.push()
+  web.poll()
+  await web.untilAwaited('r2')
+  await web.annotate({ [hand.paused]: 'true' })
+  await web.until('the pause to hold', (delivery) => conditionOf(delivery, 'Paused')?.status === 'True')
+  await web.fail()
+  const held = await web.until('the failure to be told', (delivery) =>
+    /progress deadline/.test(conditionOf(delivery, 'Ready')?.message ?? ''),
+  )
+  t.match(held.status?.rollout, { phase: 'Waiting', revision: { tag: 'r2' } })
+  t.notOk(held.status?.failed)
+
+  await web.annotate({ [hand.paused]: null })
+  await web.until('going back to be awaited', isGoingBack)
+  await web.annotate({ [hand.paused]: 'true' })
+  await web.until('the pause to hold', ({ status }) => status?.rollout !== undefined && !status.rollout.deadline)
+  await web.rollOut()
+  t.equal((await web.delivery()).status?.rollout?.purpose, 'GoBack')
+  await web.annotate({ [hand.paused]: null })
+  t.match((await web.untilRolledBack()).status, { current: { tag: 'r1' } })
+})
+
 /** A Delivery in which its first push runs. */
 async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
   const web = await loop.deliver(purpose, spec)

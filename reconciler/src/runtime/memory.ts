@@ -16,7 +16,7 @@ export interface Memory {
   /** How often in a row the same release was superseded before it began. */
   superseded?: { readonly target: string; readonly count: number }
   /** Health by object, and whether it is as we wrote it, with the version in which it was read. */
-  readonly healths: Map<string, { readonly version: string; readonly health: Health; readonly isChanged: boolean }>
+  readonly healths: Map<string, SeenHealth>
   /** The last request to reconcile that was heeded; status has it only once there is something to say. */
   heededRequest?: string
   /** The objects of the release that is being rolled out. */
@@ -30,6 +30,21 @@ export interface Memory {
   /** Reconciles in a row after which the key was wanted back at once. */
   rounds: number
 }
+
+export interface SeenHealth {
+  readonly version: string
+  readonly health: Health
+  readonly isChanged: boolean
+  /** In full where it makes pods that do not all run yet: they are looked at too. */
+  readonly object?: KubeObject
+}
+
+export function seenHealth(object: KubeObject, health: Health, isChanged: boolean): SeenHealth {
+  const isLookedAt = podKinds.has(object.kind) && health.state !== 'current'
+  return { version: object.metadata.resourceVersion ?? '', health, isChanged, ...(isLookedAt && { object }) }
+}
+
+const podKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet'])
 
 export function newMemory(uid: string): Memory {
   return { uid, healths: new Map(), told: new Set(), refusals: 0, failures: 0, rounds: 0 }

@@ -9,13 +9,15 @@ import { ownedFieldsHash } from '../core/owned-fields.ts'
 import { isAwaited } from '../core/releases.ts'
 import { autoscaled, isScaled, objectKey } from '../core/replicas.ts'
 import type { ObjectStore, Tenant } from '../kube/ports.ts'
-import type { Memory } from './memory.ts'
+import { seenHealth, type Memory } from './memory.ts'
 import type { ObjectTracker } from './object-tracker.ts'
+import type { RolloutPods } from './rollout-pods.ts'
 
 export interface ObservationScope {
   readonly key: string
   readonly tracker: ObjectTracker
   readonly objects: Pick<ObjectStore, 'get' | 'autoscalers'>
+  readonly rolloutPods: Pick<RolloutPods, 'look' | 'release'>
   readonly registry: RegistryView
   readonly memory: Memory
   readonly tenant: Tenant
@@ -33,9 +35,10 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
     ...(refusal !== undefined && { refusal }),
     ...(trouble !== undefined && { trouble }),
   }
+  const { rollout, inventory = [] } = status
+  if (rollout?.phase !== 'Waiting' || desired.isDeleting) scope.rolloutPods.release(scope.key)
   if (desired.isDeleting || desired.work.kind === 'invalid') return { ...base, drift: [] }
 
-  const { rollout, inventory = [] } = status
   if (rollout !== undefined && isAwaited(rollout)) {
     return { ...base, ...(await viewRollout(rollout, currentEntries(inventory), scope)) }
   }
@@ -45,11 +48,11 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
 }
 
 async function viewRollout(
-  { revision }: RolloutStatus,
+  rollout: RolloutStatus,
   entries: readonly InventoryEntry[],
   scope: ObservationScope,
 ): Promise<{ readonly rollout: RolloutView; readonly drift: readonly DriftedObject[] }> {
-  const sinceMs = revision.appliedAt === undefined ? undefined : parseTime(revision.appliedAt)
+  const sinceMs = parseTime(rollout.revision.appliedAt ?? '')
   const options = sinceMs === undefined ? {} : { sinceMs }
   const read = await Promise.all(
     entries.map(async (entry) => ({
@@ -63,10 +66,28 @@ async function viewRollout(
   const { namespace } = scope.tenant
   const missing = read.filter(({ found }) => found === undefined)
   const changed = read.filter(({ found }) => found?.isChanged === true)
+  const health = summariseHealth(named)
+  const pods =
+    rollout.phase === 'Waiting' && health.state !== 'current' ? await lookAtPods(rollout, entries, scope) : {}
   return {
-    rollout: { health: summariseHealth(named), missing: missing.map(({ entry }) => referenceOf(entry, namespace)) },
+    rollout: { health, missing: missing.map(({ entry }) => referenceOf(entry, namespace)), ...pods },
     drift: changed.map(({ entry }) => ({ ...referenceOf(entry, namespace), isMissing: false })),
   }
+}
+
+async function lookAtPods(
+  { revision, startedAt, purpose }: RolloutStatus,
+  entries: readonly InventoryEntry[],
+  { key, memory, rolloutPods, tenant, signal }: ObservationScope,
+): Promise<Pick<RolloutView, 'pods'>> {
+  const request = {
+    workloads: [...memory.healths.values()].flatMap(({ object }) => object ?? []),
+    bundled: new Set(entries.map(({ kind, name }) => `${kind}/${name}`)),
+    sinceMs: parseTime(revision.appliedAt ?? startedAt) ?? 0,
+    isGoingBack: purpose === 'GoBack',
+    tenant,
+  }
+  return { pods: await rolloutPods.look(key, request, signal) }
 }
 
 /** Read in full, as the tenant, only where the watch told another version; undefined where the object is not there. */
@@ -85,11 +106,7 @@ async function readHealth(
     memory.healths.delete(name)
     return undefined
   }
-  const found = {
-    version: object.metadata.resourceVersion ?? '',
-    health: judge(object),
-    isChanged: await isChanged(object, entry, scope),
-  }
+  const found = seenHealth(object, judge(object), await isChanged(object, entry, scope))
   memory.healths.set(name, found)
   return found
 }

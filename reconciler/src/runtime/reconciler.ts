@@ -19,6 +19,7 @@ import { keyOf } from './delivery-cache.ts'
 import type { Memory } from './memory.ts'
 import { observe } from './observation.ts'
 import type { Poller } from './poller.ts'
+import type { RolloutPods } from './rollout-pods.ts'
 import type { Schedules } from './schedules.ts'
 import { Turn } from './turn.ts'
 import type { World } from './world.ts'
@@ -45,6 +46,7 @@ export interface ReconcilerPorts {
 /** What is the same for one term of leadership. */
 export interface Term {
   readonly poller: Poller
+  readonly rolloutPods: RolloutPods
   readonly leaseEpoch: number
   readonly signal: AbortSignal
 }
@@ -85,7 +87,7 @@ export async function reconcile(
     plan = decide(desired, observed, clock.nowMs())
     notify(plan, turn)
     const { tenant, signal } = turn
-    const lastLog = (culprit: Culprit) => ports.pods.lastLog(culprit, tenant, signal)
+    const lastLog = (culprit: Culprit) => term.rolloutPods.lastLog(turn.key, culprit, tenant, signal)
     const next = await act(plan, turn, { ...scope, observed, lastLog })
     memory.failures = 0
     if (plan.kind === 'start') delete memory.superseded

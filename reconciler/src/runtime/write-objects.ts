@@ -12,6 +12,7 @@ import { keepSnapshot, neededSnapshots } from '../core/releases.ts'
 import { claimRollout, expectObjects, thawRollout, wroteObjects } from '../core/rollout.ts'
 import type { DryRun, ObjectStore, SnapshotStore } from '../kube/ports.ts'
 import type { TagSource } from '../registry/tag-source.ts'
+import { seenHealth } from './memory.ts'
 import { releasedObjects } from './released-objects.ts'
 import type { ObjectTracker } from './object-tracker.ts'
 import { leaveReplicas } from './replicas.ts'
@@ -92,11 +93,8 @@ export async function writeObject(
   const seen = result === undefined ? {} : { seen: { live } }
   const written = await objects.apply(object, { tenant, force: true, adopt, signal, ...seen })
   tracker.verified(key, written)
-  memory.healths.set(objectKey(written), {
-    version: written.metadata.resourceVersion ?? '',
-    health: healthOf(written, { sinceMs: turn.nowMs() }),
-    isChanged: false,
-  })
+  const health = healthOf(written, { sinceMs: turn.nowMs() })
+  memory.healths.set(objectKey(written), seenHealth(written, health, false))
   const hash = ownedFieldsHash(written)
   const replicas = ownedReplicas(written)
   return {
