@@ -111,12 +111,13 @@ t.test('a field that is ours as a whole does not take in what others own below i
 
 t.test('a hint changes with what a metadata event shows of ownership, and with nothing else', (t) => {
   const ours = entry({ 'f:data': { 'f:a': leaf } })
-  const before = object({}, [ours], { labels: { a: '1' }, annotations: { b: '2' } })
-  const metadata = { labels: { a: '1' }, annotations: { b: '2' } }
+  const metadata = { labels: { a: '1' }, annotations: { b: '2' }, generation: 2, resourceVersion: '8' }
+  const before = object({}, [ours], metadata)
   const changes: ReadonlyArray<readonly [string, KubeObject, boolean]> = [
     ['status was written', object({ status: {} }, [ours, entry(leaf, { subresource: 'status' })], metadata), true],
-    ['our entry has another time', object({}, [{ ...ours, time: '2026-01-01T00:00:00Z' }], metadata), true],
-    ['a newer version', object({}, [ours], { ...metadata, resourceVersion: '9', generation: 3 }), true],
+    ['a newer version of the same generation', object({}, [ours], { ...metadata, resourceVersion: '9' }), true],
+    ['a newer generation', object({}, [ours], { ...metadata, generation: 3 }), false],
+    ['our entry has another time', object({}, [{ ...ours, time: '2026-01-01T00:00:00Z' }], metadata), false],
     ['a label', object({}, [ours], { ...metadata, labels: { a: '2' } }), false],
     ['an annotation', object({}, [ours], { ...metadata, annotations: {} }), false],
     ['a deletion', object({}, [ours], { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' }), false],
@@ -124,6 +125,16 @@ t.test('a hint changes with what a metadata event shows of ownership, and with n
     ['another object under the same name', object({}, [ours], { ...metadata, uid: 'v' }), false],
   ]
   for (const [name, after, isSame] of changes) t.equal(ownershipHint(before) === ownershipHint(after), isSame, name)
+  t.end()
+})
+
+t.test('where generations are not counted, a newer version is a hint as long as nobody writes status', (t) => {
+  const ours = entry({ 'f:data': { 'f:a': leaf } })
+  const status = entry(leaf, { subresource: 'status' })
+  const hint = (managedFields: readonly ManagedFieldsEntry[], resourceVersion: string) =>
+    ownershipHint(object({}, managedFields, { resourceVersion }))
+  t.not(hint([ours], '8'), hint([ours], '9'))
+  t.equal(hint([ours, status], '8'), hint([ours, status], '9'))
   t.end()
 })
 

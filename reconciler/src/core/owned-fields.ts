@@ -25,19 +25,30 @@ export function ownedFieldsHash(object: KubeObject): string | undefined {
 }
 
 /**
- * Changes whenever the owned fields may have: over our entry, labels, annotations and deletionTimestamp, all of which
- * a metadata-only watch shows. While it stays, the object need not be read.
+ * Changes whenever the owned fields may have: over our entry, labels, annotations, deletionTimestamp and the version of
+ * what is not status, all of which a metadata-only watch shows. While it stays, the object need not be read.
  */
 export function ownershipHint(object: KubeObject): string {
   const { labels, annotations, deletionTimestamp, uid } = object.metadata
   const entry = ownEntry(object)
   return sha256([
     uid ?? null,
-    entry === undefined ? null : [entry.apiVersion ?? '', entry.fieldsV1 ?? {}],
+    entry === undefined ? null : [entry.apiVersion ?? '', entry.time ?? null, entry.fieldsV1 ?? {}],
+    specVersion(object),
     labels ?? {},
     annotations ?? {},
     deletionTimestamp ?? null,
   ])
+}
+
+/**
+ * Another value in a field of ours, with no other field, shows in no entry but by its time, in whole seconds: so does
+ * what a leader before this one sent and what came late. Kinds that count generations tell it from a change of status,
+ * and an object whose status nobody writes needs not be told from one.
+ */
+function specVersion({ metadata: { generation, resourceVersion, managedFields = [] } }: KubeObject): unknown {
+  if (generation !== undefined) return generation
+  return managedFields.some(({ subresource }) => subresource) ? null : (resourceVersion ?? null)
 }
 
 function ownEntry({ metadata }: KubeObject): ManagedFieldsEntry | undefined {

@@ -119,6 +119,7 @@ function object({
       namespace: 'team',
       uid: 'u',
       resourceVersion,
+      generation: 1,
       labels: { [deliveryLabel]: label },
       annotations: paused === undefined ? {} : { [operatorAnnotations.paused]: paused },
       managedFields: [{ manager: fieldManager, operation: 'Apply', apiVersion: 'apps/v1', fieldsV1: owned }],
