@@ -1,4 +1,5 @@
 /** What tests on a real API server share: an administrator's client, namespaces of their own, accounts with rights. */
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
@@ -67,10 +68,12 @@ export function testCluster(t: Test, server: TestApiServer): TestCluster {
 
   async function grant(account: Tenant, namespace: string, rules: readonly Rule[]): Promise<void> {
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`
-    const role = await create(`${rbac}/roles`, { metadata: { generateName: 'test-' }, rules })
+    // The same in every run, so that what stands in two namespaces can be compared.
+    const name = `${account.serviceAccountName}-${createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 8)}`
+    await create(`${rbac}/roles`, { metadata: { name }, rules })
     await create(`${rbac}/rolebindings`, {
-      metadata: { name: role.metadata.name },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.metadata.name },
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
       subjects: [{ kind: 'ServiceAccount', name: account.serviceAccountName, namespace: account.namespace }],
     })
     // Rights take a moment until the authorizer has seen them.

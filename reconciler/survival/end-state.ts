@@ -1,0 +1,151 @@
+/** What stands in a namespace in the end, in a form in which two runs can be compared. */
+import { gunzipSync } from 'node:zlib'
+import type { InventoryEntry } from '../src/api/delivery.ts'
+import type { KubeObject, ManagedFieldsEntry } from '../src/api/object.ts'
+import { ownedFieldsHash } from '../src/core/owned-fields.ts'
+import type { TestCluster } from '../src/kube/test-cluster.ts'
+
+interface ResourceList {
+  readonly resources: ReadonlyArray<{
+    readonly name: string
+    readonly namespaced: boolean
+    readonly verbs: readonly string[]
+  }>
+}
+
+/** Path of every collection of a namespace, with `*` in its place; the two groups of Events are left out. */
+export async function namespacedCollections(cluster: TestCluster): Promise<readonly string[]> {
+  const { groups } = await read<{ groups: ReadonlyArray<{ preferredVersion: { groupVersion: string } }> }>(
+    cluster,
+    '/apis',
+  )
+  const roots = ['/api/v1', ...groups.map(({ preferredVersion }) => `/apis/${preferredVersion.groupVersion}`)]
+  const found = await Promise.all(
+    roots.map(async (root) => {
+      const { resources } = await read<ResourceList>(cluster, root)
+      // A lost Event is not written again: they are for people, and nothing is decided by them.
+      const listed = resources.filter(
+        ({ name, namespaced, verbs }) => namespaced && verbs.includes('list') && name !== 'events',
+      )
+      return listed.map(({ name }) => `${root}/namespaces/*/${name}`)
+    }),
+  )
+  return found.flat().sort()
+}
+
+/**
+ * Every object of those collections, less what differs from run to run; what differs by name is replaced by what that
+ * stands for.
+ */
+export async function endState(
+  cluster: TestCluster,
+  collections: readonly string[],
+  names: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, unknown>>> {
+  const lists = await Promise.all(
+    collections.map(async (path) => {
+      const { items } = await read<{ items: readonly KubeObject[] }>(cluster, path)
+      return items.map((item) => [`${path}/${item.metadata.name}`, item] as const)
+    }),
+  )
+  const objects = lists.flat()
+  const live = objects.map(([, object]) => object)
+  const replace = replacer(names)
+  return Object.fromEntries(
+    objects.map(([path, object]) => [replace(path), replaceDeep(lasting(object, live), replace)]),
+  )
+}
+
+function lasting(object: KubeObject, live: readonly KubeObject[]): object {
+  const {
+    resourceVersion: _,
+    uid: __,
+    generation: ___,
+    creationTimestamp: ____,
+    ...metadata
+  } = object.metadata as {
+    readonly [field: string]: unknown
+  }
+  const { status, spec, data, ...rest } = object as KubeObject & Readonly<Record<string, unknown>>
+  return {
+    ...rest,
+    ...(spec !== undefined && { spec: without(spec, leaseFields) }),
+    ...(data !== undefined && { data: unpacked(data) }),
+    ...(status !== undefined && { status: lastingStatus(status as object, live) }),
+    metadata: { ...metadata, managedFields: managedFieldsOf(object) },
+  }
+}
+
+const leaseFields = ['leaseTransitions', 'acquireTime', 'renewTime']
+
+function lastingStatus(status: object, live: readonly KubeObject[]): object {
+  const {
+    inventory,
+    rollout,
+    observedGeneration: _,
+    ...rest
+  } = status as {
+    readonly inventory?: readonly InventoryEntry[]
+    readonly rollout?: object
+    readonly observedGeneration?: number
+  }
+  return {
+    ...rest,
+    ...(rollout !== undefined && { rollout: without(rollout, ['leaseEpoch']) }),
+    ...(inventory !== undefined && { inventory: inventory.map((entry) => verified(entry, live)) }),
+  }
+}
+
+/** Hashes and uids differ with every run; that they are those of the object does not. */
+function verified(entry: InventoryEntry, live: readonly KubeObject[]): object {
+  const object = live.find(({ kind, metadata: { uid } }) => uid === entry.uid && kindOf(kind, entry))
+  return {
+    ...entry,
+    uid: object === undefined ? 'of no object' : 'of the object',
+    hash: object !== undefined && ownedFieldsHash(object) === entry.hash ? 'of the object' : 'of something else',
+  }
+}
+
+/** The items of a typed list do not say what they are. */
+function kindOf(kind: string | undefined, entry: InventoryEntry): boolean {
+  return kind === undefined || kind === entry.kind
+}
+
+function managedFieldsOf({ metadata: { managedFields = [] } }: KubeObject): readonly string[] {
+  return managedFields
+    .map((entry: ManagedFieldsEntry) => JSON.stringify(without(entry, ['time'])))
+    .toSorted((one, other) => one.localeCompare(other))
+}
+
+/** What a copy of a release holds, instead of how it was packed. */
+function unpacked(data: unknown): unknown {
+  const { gzip } = data as { readonly gzip?: unknown }
+  return typeof gzip === 'string' ? JSON.parse(gunzipSync(Buffer.from(gzip, 'base64')).toString('utf8')) : data
+}
+
+function without(value: unknown, fields: readonly string[]): object {
+  return Object.fromEntries(Object.entries(value as object).filter(([name]) => !fields.includes(name)))
+}
+
+function replacer(names: Readonly<Record<string, string>>): (text: string) => string {
+  // The longest first: one name may be the beginning of another.
+  const ordered = Object.entries(names).sort(([one], [other]) => other.length - one.length)
+  return (text) =>
+    ordered
+      .reduce((replaced, [name, meaning]) => replaced.replaceAll(name, meaning), text)
+      .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
+      .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UID')
+}
+
+function replaceDeep(value: unknown, replace: (text: string) => string): unknown {
+  if (typeof value === 'string') return replace(value)
+  if (Array.isArray(value)) return value.map((item) => replaceDeep(item, replace))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [replace(name), replaceDeep(item, replace)] as const),
+  )
+}
+
+function read<T>({ admin, signal }: TestCluster, path: string): Promise<T> {
+  return admin.request<T>({ method: 'GET', path, what: `read ${path}`, signal })
+}

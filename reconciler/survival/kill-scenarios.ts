@@ -1,0 +1,92 @@
+import { operatorAnnotations } from '../src/api/annotations.ts'
+import { settings, workload } from '../src/runtime/test-registry.ts'
+import type { Run, Scenario } from './kill-run.ts'
+
+/** What a process is killed in; see kill-run.ts. A new one needs a row here and a file that names it. */
+export const scenarios = {
+  release: {
+    name: 'the first release',
+    async before(run) {
+      await run.push(1, settings({ color: 'blue' }), workload(run.repository))
+      await run.createDelivery()
+    },
+    async act(run) {
+      await run.start()
+      await run.release('r1')
+    },
+  },
+  resumption: {
+    name: 'a release that a process before has begun',
+    async before(run) {
+      await run.push(1, settings({ color: 'blue' }), workload(run.repository))
+      await run.createDelivery()
+      await run.start()
+      await run.web.untilObject('v1/configmaps/settings', (object) => object !== undefined)
+      await run.kill()
+    },
+    async act(run) {
+      await run.start()
+      await run.release('r1')
+    },
+  },
+  prune: {
+    name: 'a release that holds less than the one before',
+    async before(run) {
+      await running(run, settings({ color: 'blue' }), settings({ size: 'large' }, 'old'))
+    },
+    async act(run) {
+      await run.push(2, settings({ color: 'green' }), workload(run.repository))
+      await run.release('r2')
+      await run.web.untilObject('v1/configmaps/old', (object) => object === undefined)
+    },
+  },
+  pause: {
+    name: 'a pause in which a release comes, and its end',
+    async before(run) {
+      await running(run, settings({ color: 'blue' }))
+    },
+    async act(run) {
+      await run.web.annotate({ [operatorAnnotations.paused]: 'true' })
+      await run.until('it to be paused', ({ status }) => status?.summary?.state === 'Paused')
+      await run.push(2, settings({ color: 'green' }), workload(run.repository))
+      await run.until('r2 to wait', ({ status }) => status?.candidate?.tag === 'r2')
+      await run.web.annotate({ [operatorAnnotations.paused]: null })
+      await run.release('r2')
+    },
+  },
+  pin: {
+    name: 'a pin to the release before',
+    async before(run) {
+      await running(run, settings({ color: 'blue' }))
+      await run.push(2, settings({ color: 'green' }), workload(run.repository))
+      await run.release('r2')
+    },
+    async act(run) {
+      await run.web.annotate({ [operatorAnnotations.pin]: 'r1' })
+      await run.release('r1')
+    },
+  },
+  drift: {
+    name: 'drift that is taken back',
+    async before(run) {
+      await running(run, settings({ color: 'blue' }))
+    },
+    async act(run) {
+      await run.web.edit('v1/configmaps/settings', { data: { color: 'red' } })
+      await run.web.untilObject(
+        'v1/configmaps/settings',
+        (object) => (object?.['data'] as { color?: string } | undefined)?.color === 'blue',
+      )
+    },
+  },
+} as const satisfies Readonly<Record<string, Scenario>>
+
+/** Brings the first release to run. */
+async function running(run: Run, ...objects: readonly object[]): Promise<void> {
+  await run.push(1, ...objects, workload(run.repository))
+  await run.createDelivery()
+  await run.start()
+  await run.release('r1')
+  // Events are written behind the work.
+  await run.web.untilEvent('Normal Ready')
+}
