@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { parseTime } from '../api/time.ts'
 import type { Plan } from './plan.ts'
+import { findQuarantinedImage } from './quarantine.ts'
 import { comparePositions } from './release-order.ts'
 import { histories, World } from './test-world.ts'
 
@@ -73,6 +74,21 @@ t.test('while paused with all nothing is written but status (invariant 4)', asyn
     const { pause } = world.desired
     if (pause.kind === 'running' || pause.mode !== 'all') return true
     return plan.kind === 'rest' && plan.isFrozen === true
+  })
+})
+
+t.test('what is in quarantine is begun by nothing but an operator (invariant 3)', async (t) => {
+  check(t, (world, plan) => {
+    if (plan.kind !== 'start' || plan.target.kind !== 'image') return true
+    return findQuarantinedImage(world.observed.status, plan.target.image) === undefined
+  })
+})
+
+t.test('there is no rollback of a rollback, and none of a first release (invariant 9)', async (t) => {
+  check(t, (world, plan) => {
+    const { rollout, current } = world.observed.status
+    if (plan.kind !== 'fail' || plan.course !== 'goBack') return true
+    return current !== undefined && rollout?.purpose === undefined
   })
 })
 

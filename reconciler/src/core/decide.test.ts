@@ -3,9 +3,10 @@ import type { DeliveryStatus, RolloutStatus } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import { decide, maxSuperseded } from './decide.ts'
 import type { Desired } from './desired.ts'
-import type { Observed, Refusal } from './observed.ts'
+import type { Observed, PodsSeen, Refusal } from './observed.ts'
 import type { Pause } from './pause.ts'
 import type { Plan } from './plan.ts'
+import type { PodFault } from './pod-faults.ts'
 import { desired, image, observed, revision, running, startMs } from './test-builders.ts'
 
 const nowMs = startMs + 3_600_000
@@ -226,6 +227,72 @@ const cases: Record<string, Case> = {
   'a failed rollout ends with a newer image, which supersedes nothing': {
     observed: observed({ status: running(2, { rollout: failed }), registry: { images: [image(3)] } }),
     expected: { kind: 'start', superseded: 0 },
+  },
+  'a release that can not be written is tried until its deadline': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ phase: 'Applying', deadline: formatTime(nowMs) }) }),
+      trouble: { kind: 'waiting', reason: 'FieldConflict', message: 'helm', atMs: nowMs - 1 },
+    }),
+    expected: { kind: 'apply' },
+  },
+  'what still stands in its way after the deadline fails it, and is the fault of the environment': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ phase: 'Applying', deadline: formatTime(nowMs) }) }),
+      trouble: { kind: 'waiting', reason: 'FieldConflict', message: 'helm', atMs: nowMs },
+    }),
+    expected: { kind: 'fail', reason: 'FieldConflict', fault: 'Environment', course: 'goBack' },
+  },
+  'an API server that does not answer fails no release': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ phase: 'Applying', deadline: formatTime(nowMs) }) }),
+      trouble: { kind: 'retryable', reason: 'ApiUnavailable', message: 'reset', atMs: nowMs },
+    }),
+    expected: { kind: 'apply' },
+  },
+  'pods that can not come up end the rollout at once': {
+    observed: observed({
+      status: running(1, { rollout: rollout() }),
+      rollout: { ...inProgress, pods: pods({ fault: 'release', reason: 'CrashLooping', isFinal: true }) },
+    }),
+    expected: { kind: 'fail', reason: 'CrashLooping', fault: 'Release', course: 'goBack', culprit: { pod: 'web-1' } },
+  },
+  'what the environment does to pods is awaited, and said': {
+    observed: observed({
+      status: running(1, { rollout: rollout() }),
+      rollout: { ...inProgress, pods: pods({ fault: 'environment', reason: 'Unschedulable', isFinal: false }) },
+    }),
+    expected: { kind: 'await', message: /Unschedulable/ },
+  },
+  'what the environment does to pods fails the rollout at the deadline': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ deadline: formatTime(nowMs) }) }),
+      rollout: { ...inProgress, pods: pods({ fault: 'environment', reason: 'Unschedulable', isFinal: false }) },
+    }),
+    expected: { kind: 'fail', reason: 'Unschedulable', fault: 'Environment', course: 'goBack' },
+  },
+  'a pod that is stuck at what failed is deleted': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ purpose: 'GoBack', revision: revision(1) }) }),
+      rollout: {
+        ...inProgress,
+        pods: { stuck: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'db-0' } }] },
+      },
+    }),
+    expected: { kind: 'unstick', reason: 'GoingBack', message: /Pod\/db-0/ },
+  },
+  'what was held for the environment runs once it is healthy': {
+    observed: observed({
+      status: running(1, { rollout: heldBy('Environment') }),
+      rollout: { health: { state: 'current' }, missing: [] },
+    }),
+    expected: { kind: 'finish' },
+  },
+  'what failed by its own fault is not believed when it is healthy': {
+    observed: observed({
+      status: running(1, { rollout: heldBy('Release') }),
+      rollout: { health: { state: 'current' }, missing: [] },
+    }),
+    expected: { kind: 'rest', stance: 'stalled' },
   },
   'what a ready release no longer holds is pruned': {
     observed: observed({ status: running(2, { rollout: rollout({ phase: 'Pruning' }) }) }),
@@ -451,6 +518,16 @@ function pause(mode: 'all' | 'releases'): Extract<Pause, { kind: 'paused' }> {
 
 function rollout(fields: Partial<RolloutStatus> = {}): RolloutStatus {
   return { revision: revision(2), phase: 'Waiting', startedAt: formatTime(nowMs - 1000), attempt: 1, ...fields }
+}
+
+function heldBy(fault: 'Release' | 'Environment'): RolloutStatus {
+  const written = revision(2, { appliedAt: formatTime(nowMs - 1000) })
+  return rollout({ phase: 'Failed', reason: 'RolloutTimeout', revision: written, fault })
+}
+
+function pods(fault: Pick<PodFault, 'fault' | 'reason' | 'isFinal'>): PodsSeen {
+  const culprit = { pod: 'web-1', container: 'web', wantsPreviousLog: true }
+  return { fault: { ...fault, message: 'as the pods say' }, culprit, stuck: [] }
 }
 
 function refusal(kind: Refusal['kind'], untilMs?: number): Refusal {
