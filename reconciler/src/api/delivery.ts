@@ -186,6 +186,7 @@ const NextTry = Type.String({
 /** The position above which a candidate must lie: the greatest (sequence, pushedAt) ever attempted. */
 export const HighWaterSchema = Type.Object(
   {
+    repository: Type.Optional(Type.String({ maxLength: 512, description: 'Whose order it is a position in.' })),
     tag: Type.String({ maxLength: 128 }),
     digest: Type.String({ maxLength: 135 }),
     sequence: Type.Optional(Type.Integer({ format: 'int64', minimum: 0 })),

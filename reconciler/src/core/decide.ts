@@ -5,7 +5,16 @@ import { dueAgain, quarantinedCandidate, retried } from './once-more.ts'
 import type { Plan } from './plan.ts'
 import { selectCandidate } from './release-order.ts'
 import { isUndecided, knownReleases, shortTag } from './releases.ts'
-import { isPinApplied, listObjects, refusalOf, rest, type Decision, type Rule, type Situation } from './situation.ts'
+import {
+  isPinApplied,
+  listObjects,
+  refusalOf,
+  repositoryOf,
+  rest,
+  type Decision,
+  type Rule,
+  type Situation,
+} from './situation.ts'
 import { standing } from './standing.ts'
 import { underWay, unlikeWritten } from './under-way.ts'
 
@@ -36,7 +45,7 @@ const rules: readonly Rule[] = [
 
 function assess(desired: Desired, observed: Observed, nowMs: number): Situation {
   const images = observed.registry.images ?? []
-  const selection = selectCandidate(images, knownReleases(observed.status))
+  const selection = selectCandidate(images, knownReleases(observed.status, repositoryOf(desired)))
   const warnings = desired.pause.kind === 'paused' ? desired.pause.warnings : []
   return {
     desired,

@@ -69,6 +69,11 @@ const cases: Record<string, Case> = {
     observed: observed({ status: { ...bad }, registry: { images: [image(2, { digest: digestOf(99) })] } }),
     expected: { kind: 'start' },
   },
+  'another repository has an order of its own: its newest is taken, below highWater too': {
+    desired: desired({ spec: { image: { repository: 'contoso.azurecr.io/moved', tags: '.*' } } }),
+    observed: seen({ failed: failed({ nextTryAt: dueNow }) }, { registry: { images: [image(1)] } }),
+    expected: { kind: 'start', target: { kind: 'image', image: { tag: 'r1' } } },
+  },
   'a retry begins what failed last, from the first try': {
     desired: desired({ retry: 'r2/once' }),
     observed: seen({ failed: failed({ attempt: 5 }) }),

@@ -5,17 +5,18 @@ import type { Target } from './plan.ts'
 import { findQuarantinedImage } from './quarantine.ts'
 import { shortTag, type SeenImage } from './releases.ts'
 import { readRetry } from './retry-request.ts'
-import { refusalOf, type Decision, type Situation } from './situation.ts'
+import { refusalOf, repositoryOf, type Decision, type Situation } from './situation.ts'
 
 /** What has failed: when it is rolled out again, and when it is not. */
 
 /** The release at highWater that failed, whether it was gone back from or is held. */
 export type FailedAttempt = Pick<FailedRelease, 'revision' | 'attempt' | 'nextTryAt'>
 
-export function failedAttempt({ observed: { status } }: Pick<Situation, 'observed'>): FailedAttempt | undefined {
-  const { rollout, failed } = status
-  if (rollout?.phase === 'Failed' && rollout.purpose === undefined) return rollout
-  return failed
+export function failedAttempt({ desired, observed }: Situation): FailedAttempt | undefined {
+  const { rollout, failed } = observed.status
+  const attempt = rollout?.phase === 'Failed' && rollout.purpose === undefined ? rollout : failed
+  // Of another repository than the spec names by now, it is of no interest any more.
+  return attempt !== undefined && attempt.revision.repository === repositoryOf(desired) ? attempt : undefined
 }
 
 /** Another try that an operator asked for; one-shot by value, and put off while something holds releases. */

@@ -17,13 +17,30 @@ export interface SeenImage extends TaggedImage {
   readonly seenAtMs: number
 }
 
-/** What status remembers of releases, in the words of release-order. */
-export function knownReleases(status: DeliveryStatus): KnownReleases {
+/**
+ * What status remembers of releases of a repository, in the words of release-order. Another repository has an order of
+ * its own: where the spec came to name one, its newest release is taken, whatever was attempted before.
+ */
+export function knownReleases(status: DeliveryStatus, repository: string | undefined): KnownReleases {
   const { tags = [], highWater, candidate, current, previous, rollout, history = [] } = status
+  const isSame = isOfRepository(status, repository)
+  const released = [candidate, previous, current, rollout?.revision].map((revision) =>
+    repository === undefined || revision?.repository === repository ? revision : undefined,
+  )
+  const [waiting, ...known] = released
   // The latest word on a tag comes last, for a pin may have taken it where it was moved to.
-  const remembered = [...history.toReversed(), candidate, ...tags, previous, current, rollout?.revision, highWater]
+  const remembered = isSame ? [...history.toReversed(), waiting, ...tags, ...known, highWater] : [waiting, ...known]
   const digests = new Map(remembered.flatMap((seen) => (seen === undefined ? [] : [[seen.tag, seen.digest] as const])))
-  return { digests, ...(highWater !== undefined && { highWater: toTaggedImage(highWater) }) }
+  return { digests, ...(isSame && highWater !== undefined && { highWater: toTaggedImage(highWater) }) }
+}
+
+/** Whether the order that status remembers is that of the repository. */
+export function isOfRepository(
+  { highWater, rollout, current }: DeliveryStatus,
+  repository: string | undefined,
+): boolean {
+  const known = highWater?.repository ?? (rollout?.revision ?? current)?.repository
+  return known === undefined || repository === undefined || known === repository
 }
 
 /** A tag keeps the digest under which it was known first: whether it was moved must not depend on what waits today. */
@@ -45,8 +62,11 @@ export function settleTag(
 }
 
 /** From when on tags matter after a restart; compared by update time, for that is how the registry orders them. */
-export function knownSinceMs({ highWater }: DeliveryStatus): number | undefined {
-  return highWater === undefined ? undefined : parseTime(highWater.updatedAt ?? highWater.pushedAt)
+export function knownSinceMs(status: DeliveryStatus, repository: string): number | undefined {
+  const { highWater } = status
+  return highWater === undefined || !isOfRepository(status, repository)
+    ? undefined
+    : parseTime(highWater.updatedAt ?? highWater.pushedAt)
 }
 
 /** What stands in the cluster, as far as we wrote it: the release that is rolled out or was, else the one that runs. */

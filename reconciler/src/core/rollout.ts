@@ -11,7 +11,7 @@ import { formatTime } from '../api/time.ts'
 import { endContests } from './contested.ts'
 import { currentEntries, mergeInventory } from './inventory.ts'
 import { acquit, letOut } from './quarantine.ts'
-import { isUndecided, isVeryRelease, rememberTag, settleTag } from './releases.ts'
+import { isOfRepository, isUndecided, isVeryRelease, rememberTag, settleTag } from './releases.ts'
 
 /** Status from one step of a rollout to the next; what is about to be written stands in it before it is written. */
 
@@ -34,6 +34,7 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
   const { revision, highWater, objects, superseded, attempt = 1, retry, timeoutMs, leaseEpoch, nowMs } = beginning
   const { candidate, failed: _, ...rest } = status
   const { rollout } = status
+  const isSameOrder = isOfRepository(status, revision.repository)
   const history =
     isUndecided(rollout) && rollout.purpose === undefined
       ? remember(status, { ...named(rollout.revision), outcome: 'Superseded', at: formatTime(nowMs) })
@@ -41,8 +42,8 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
   return {
     ...(retry === undefined ? rest : letOut({ ...rest, lastHandledRetry: retry }, revision.digest)),
     ...(history !== undefined && { history }),
-    highWater,
-    tags: [...settleTag(rememberTag(status.tags, candidate), revision)],
+    highWater: { ...highWater, repository: revision.repository },
+    tags: [...settleTag(rememberTag(isSameOrder ? status.tags : [], candidate), revision)],
     rollout: {
       revision,
       phase: 'Applying',

@@ -41,8 +41,14 @@ export function refusalOf(target: Target, { desired, observed, nowMs }: Situatio
   return refusal.untilMs !== undefined && nowMs >= refusal.untilMs ? undefined : refusal
 }
 
+export function repositoryOf({ work }: Desired): string | undefined {
+  return work.kind === 'invalid' ? undefined : work.spec.image.repository
+}
+
 export function isPinApplied({ desired, observed }: Situation): boolean {
   const applied = appliedRevision(observed.status)
+  const repository = repositoryOf(desired)
+  if (repository !== undefined && applied?.repository !== repository) return false
   return applied !== undefined && (applied.tag === desired.pin || applied.digest === desired.pin)
 }
 

@@ -5,7 +5,7 @@ import type { Standing } from './conditions.ts'
 import type { Pause } from './pause.ts'
 import { knownReleases } from './releases.ts'
 import { describeStatus, type StatusUpdate } from './status.ts'
-import { desired, image, revision, running, startMs } from './test-builders.ts'
+import { desired, image, repository, revision, running, startMs } from './test-builders.ts'
 
 const nowMs = startMs + 3_600_000
 const ready: Standing = { stance: 'ready', reason: 'Ready', message: 'r1 runs' }
@@ -142,13 +142,13 @@ t.test('the digest of a tag that waited is remembered when it waits no more, onc
     ['r3', 'r2'],
   )
   t.same(describe(left, { pending: image(3) }), left)
-  t.equal(knownReleases(describe(left)).digests.get('r2'), image(2).digest)
+  t.equal(knownReleases(describe(left), repository).digests.get('r2'), image(2).digest)
 })
 
 t.test('a candidate from before tags were remembered is remembered too', async (t) => {
   const { tags: _, ...earlier } = describe(running(1), { pending: image(2) })
 
-  t.equal(knownReleases(describe(earlier)).digests.get('r2'), image(2).digest)
+  t.equal(knownReleases(describe(earlier), repository).digests.get('r2'), image(2).digest)
 })
 
 t.test('no more tags are remembered than status may hold', async (t) => {

@@ -51,6 +51,22 @@ t.test('what runs is taken back as it was, though the spec names another reposit
   t.same(fieldsOf(await web.object(deployment)), before)
 })
 
+t.test('another repository is released from, whatever was released from the one before', async (t) => {
+  const web = await running('other-before')
+  web.registry.push({ documents: documentsOf(web, '2') })
+  web.poll()
+  await web.release('r2')
+  const next = await loop.deliver('other-after')
+  next.registry.push()
+  await web.editSpec({ image: { repository: `contoso.azurecr.io/${next.namespace}` } })
+
+  const { status } = await web.release('r1')
+  t.match(status, {
+    current: { tag: 'r1', repository: `contoso.azurecr.io/${next.namespace}` },
+    highWater: { tag: 'r1' },
+  })
+})
+
 t.test('what others may change is no drift', async (t) => {
   const web = await running('no-drift')
 

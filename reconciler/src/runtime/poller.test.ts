@@ -437,14 +437,14 @@ function setUp(t: Test, { random = 0, jitterMs = 0 } = {}) {
 /** Of a Delivery in which the n-th push runs, or none yet. */
 function subject(n?: number): PollSubject {
   const status = n === undefined ? {} : running(n)
-  const sinceMs = knownSinceMs(status)
+  const sinceMs = knownSinceMs(status, repository)
   return {
     repository,
     pattern: '.*',
     isRelease: () => true,
     schedule: '*/30 * * * * *',
     timeZone: 'UTC',
-    known: knownReleases(status),
+    known: knownReleases(status, repository),
     ...(sinceMs !== undefined && { knownSinceMs: sinceMs }),
   }
 }

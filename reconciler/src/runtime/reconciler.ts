@@ -108,7 +108,7 @@ function follow(turn: Turn, { world }: ReconcilerPorts, { poller }: Term): void 
     return
   }
   const { spec, isRelease } = desired.work
-  const sinceMs = knownSinceMs(status)
+  const sinceMs = knownSinceMs(status, spec.image.repository)
   const seenAtMs = parseTime(status.candidate?.seenAt ?? '')
   poller.follow(key, {
     repository: spec.image.repository,
@@ -116,7 +116,7 @@ function follow(turn: Turn, { world }: ReconcilerPorts, { poller }: Term): void 
     isRelease,
     schedule: spec.poll.schedule,
     timeZone: spec.poll.timeZone,
-    known: knownReleases(status),
+    known: knownReleases(status, spec.image.repository),
     ...(sinceMs !== undefined && { knownSinceMs: sinceMs }),
     ...(status.candidate !== undefined &&
       seenAtMs !== undefined && { candidate: { digest: status.candidate.digest, seenAtMs } }),
