@@ -225,6 +225,11 @@ export const RolloutStatusSchema = Type.Object(
     superseded: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Undecided rollouts in a row that were superseded before this one.' }),
     ),
+    takesOver: Type.Optional(
+      Type.Boolean({
+        description: 'It ran already, and status knew nothing of it: a newer release waits until it is known to run.',
+      }),
+    ),
     leaseEpoch: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Transitions of the lease under which this was written.' }),
     ),

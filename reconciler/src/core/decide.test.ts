@@ -5,8 +5,8 @@ import { decide, maxSuperseded } from './decide.ts'
 import type { Desired } from './desired.ts'
 import type { Observed, PodsSeen, Refusal } from './observed.ts'
 import type { Pause } from './pause.ts'
-import type { Plan } from './plan.ts'
 import type { PodFault } from './pod-faults.ts'
+import { targetKey, type Plan } from './plan.ts'
 import { desired, image, observed, revision, running, startMs } from './test-builders.ts'
 
 const nowMs = startMs + 3_600_000
@@ -14,6 +14,7 @@ const nowMs = startMs + 3_600_000
 const pausedAll = pause('all')
 const pausedReleases = pause('releases')
 const drift = [{ apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'team', name: 'web', isMissing: false }]
+const found = { tag: 'r1', digest: image(1).digest }
 const settings = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'team', name: 'settings', isMissing: false }
 const inProgress = { health: { state: 'inProgress', message: '1 of 2' }, missing: [] } as const
 const failed = rollout({ phase: 'Failed', reason: 'RolloutTimeout', message: 'too slow' })
@@ -435,6 +436,31 @@ const cases: Record<string, Case> = {
   'drift is taken back': {
     observed: observed({ status: running(1), drift }),
     expected: { kind: 'correct', objects: drift },
+  },
+  'what runs is taken over where status knows nothing of it, before anything newer': {
+    observed: observed({ found, registry: { images: [image(2)] } }),
+    expected: { kind: 'start', target: { kind: 'running', ...found } },
+  },
+  'while paused what runs is not taken over': {
+    desired: desired({ pause: pausedReleases }),
+    observed: observed({ found }),
+    expected: { kind: 'rest', reason: 'Paused' },
+  },
+  'where what runs can not be taken over just now nothing newer is begun': {
+    observed: observed({
+      found,
+      registry: { images: [image(2)] },
+      refusal: { ...registryDown, target: targetKey({ kind: 'running', ...found }), generation: 1 },
+    }),
+    expected: { kind: 'rest', stance: 'progressing', reason: 'RegistryUnavailable' },
+  },
+  'what is being taken over is not superseded': {
+    observed: observed({
+      status: { rollout: rollout({ takesOver: true }) },
+      rollout: inProgress,
+      registry: { images: [image(2)] },
+    }),
+    expected: { kind: 'await' },
   },
   'what was taken back five times is left, and said': {
     observed: observed({ status: contested(), drift }),

@@ -6,6 +6,7 @@ import type { Plan } from './plan.ts'
 import { selectCandidate } from './release-order.ts'
 import { isUndecided, knownReleases, shortTag } from './releases.ts'
 import {
+  blocked,
   isPinApplied,
   listObjects,
   refusalOf,
@@ -36,6 +37,7 @@ const rules: readonly Rule[] = [
   unusable, // nothing can be done under a spec that means nothing
   retried, // an operator's request, where it is one that a pin allows
   pinned, // an operator's choice comes before the order of tags
+  unknown, // what runs is known before anything newer takes its place
   newest, // also in mid-rollout: the older one is superseded
   objectHeld, // a paused object is neither written nor deleted
   underWay, // a rollout goes on, ends, is gone back from or tidied up after
@@ -97,6 +99,18 @@ function pinned(situation: Situation): Decision | undefined {
   return { kind: 'start', reason: 'Applying', message: `pinned to ${shortTag(pin)}`, target, superseded: 0 }
 }
 
+/** Where status was lost, what runs is taken over as if it were released: so highWater and the inventory come back. */
+function unknown(situation: Situation): Decision | undefined {
+  const { found } = situation.observed
+  if (found === undefined || situation.desired.pause.kind === 'paused') return undefined
+
+  const target = { kind: 'running', ...found } as const
+  const tag = shortTag(found.tag)
+  const refusal = refusalOf(target, situation)
+  if (refusal !== undefined) return blocked(refusal, `${tag} runs, of which status knows nothing yet`)
+  return { kind: 'start', reason: 'Applying', message: `taking over ${tag}, which runs`, target, superseded: 0 }
+}
+
 function newest(situation: Situation): Decision | undefined {
   const { desired, observed, rollout, selection, candidate } = situation
   if (selection.kind !== 'candidate' || candidate === undefined) return undefined
@@ -108,7 +122,7 @@ function newest(situation: Situation): Decision | undefined {
   if (refusalOf(target, situation) !== undefined) return undefined
   if (quarantinedCandidate(desired, situation, candidate) !== undefined) return undefined
   const superseded = isUndecided(rollout) ? (rollout.superseded ?? 0) + 1 : 0
-  if (superseded > maxSuperseded) return undefined
+  if (superseded > maxSuperseded || (isUndecided(rollout) && rollout.takesOver === true)) return undefined
   return { kind: 'start', reason: 'Applying', message: `rolling out ${shortTag(candidate.tag)}`, target, superseded }
 }
 

@@ -13,10 +13,18 @@ export interface Observed {
   readonly rollout?: RolloutView
   /** Objects whose fields of ours another hand changed or removed; in mid-rollout those that are missing stand there. */
   readonly drift: readonly DriftedObject[]
+  /** What runs, where status knows nothing of it. */
+  readonly found?: FoundRelease
   /** Why the last release that was tried could not begin. */
   readonly refusal?: Refusal
   /** Why the objects of the rollout in status could not be written, when that was tried last. */
   readonly trouble?: Trouble
+}
+
+/** A release as live objects name it. */
+export interface FoundRelease {
+  readonly tag: string
+  readonly digest: string
 }
 
 export interface RegistryView {

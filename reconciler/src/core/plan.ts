@@ -65,10 +65,11 @@ export interface Notice {
   readonly message: string
 }
 
-/** What to roll out: the newest image, what an operator pinned, or what failed before. */
+/** What to roll out: the newest image, what an operator pinned, what failed before, or what runs and status knows nothing of. */
 export type Target =
   | { readonly kind: 'image'; readonly image: SeenImage }
   | { readonly kind: 'pin'; readonly pin: string }
+  | { readonly kind: 'running'; readonly tag: string; readonly digest: string }
   | {
       readonly kind: 'again'
       readonly revision: Revision
@@ -80,6 +81,7 @@ export type Target =
 /** The same text for the same release, by which a refusal is known again. */
 export function targetKey(target: Target): string {
   if (target.kind === 'pin') return `pin:${target.pin}`
+  if (target.kind === 'running') return `running:${target.tag}@${target.digest}`
   if (target.kind === 'image') return `${target.image.tag}@${target.image.digest}`
   return `again:${target.retry ?? target.attempt}:${target.revision.digest}`
 }

@@ -25,13 +25,26 @@ export interface Beginning {
   /** The value of the annotation that asked for it. */
   readonly retry?: string
   readonly timeoutMs: number
+  /** It runs already. */
+  readonly takesOver?: boolean
   readonly leaseEpoch: number
   readonly nowMs: number
 }
 
 /** The write-ahead: from here on, a restart goes on with this release and knows every object that it may find. */
 export function beginRollout(status: DeliveryStatus, beginning: Beginning): DeliveryStatus {
-  const { revision, highWater, objects, superseded, attempt = 1, retry, timeoutMs, leaseEpoch, nowMs } = beginning
+  const {
+    revision,
+    highWater,
+    objects,
+    superseded,
+    attempt = 1,
+    retry,
+    takesOver = false,
+    timeoutMs,
+    leaseEpoch,
+    nowMs,
+  } = beginning
   const { candidate, failed: _, ...rest } = status
   const { rollout } = status
   const isSameOrder = isOfRepository(status, revision.repository)
@@ -52,6 +65,7 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
       attempt,
       leaseEpoch,
       ...(superseded > 0 && { superseded }),
+      ...(takesOver && { takesOver }),
     },
     inventory: mergeInventory(endContests(status.inventory ?? []), objects),
   }

@@ -204,7 +204,7 @@ export class World {
   #find(target: Target): SeenImage {
     if (target.kind === 'image') return target.image
     if (target.kind === 'again') return toSeen(target.revision)
-    const seen = this.pushed.find(({ tag }) => tag === target.pin)
+    const seen = this.pushed.find(({ tag }) => tag === (target.kind === 'pin' ? target.pin : target.tag))
     if (seen === undefined) throw new Error('a pin in this world names something that was pushed')
     return seen
   }

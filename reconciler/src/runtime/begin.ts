@@ -28,6 +28,7 @@ export async function begin(
   } catch (error) {
     const problem = error instanceof AppError ? troubleOf(error) : undefined
     if (problem === undefined) throw error
+    if (plan.target.kind === 'running' && problem.kind === 'terminal') memory.isUnrecoverable = true
     refuse(plan.target, problem, turn, scope.random())
     return undefined
   }
@@ -58,6 +59,7 @@ async function writeAhead(
     superseded,
     ...(again !== undefined && { attempt: again.attempt }),
     ...(again?.retry !== undefined && { retry: again.retry }),
+    takesOver: target.kind === 'running',
     timeoutMs,
     leaseEpoch: turn.leaseEpoch,
     nowMs: turn.nowMs(),

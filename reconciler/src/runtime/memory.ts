@@ -11,6 +11,8 @@ export interface Memory {
   /** Of the Delivery: one that was made anew under the same name is another. */
   readonly uid: string
   refusal?: Refusal
+  /** What runs can't be known again: the registry or the rules no longer have it. */
+  isUnrecoverable?: boolean
   /** How often in a row the same release was refused. */
   refusals: number
   /** How often in a row the same release was superseded before it began. */

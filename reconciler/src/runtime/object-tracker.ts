@@ -57,6 +57,14 @@ export class ObjectTracker {
     return tracked.seen !== undefined && tracked.seen.hint !== tracked.verified
   }
 
+  /** The objects whose label names this Delivery. */
+  seenOf(delivery: string): ReadonlyArray<{ readonly group: string; readonly kind: string; readonly name: string }> {
+    return [...(this.#objects.get(delivery) ?? [])].flatMap(([key, { seen }]) => {
+      const [group = '', kind = '', name = ''] = key.split('/')
+      return seen === undefined ? [] : [{ group, kind, name }]
+    })
+  }
+
   /** The version that the watch told last; undefined where it told none, or that the object is gone. */
   versionOf(delivery: string, key: string): string | undefined {
     return this.#get(delivery, key)?.seen?.version

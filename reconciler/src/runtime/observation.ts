@@ -11,6 +11,7 @@ import { autoscaled, isScaled, objectKey } from '../core/replicas.ts'
 import type { ObjectStore, Tenant } from '../kube/ports.ts'
 import { seenHealth, type Memory } from './memory.ts'
 import type { ObjectTracker } from './object-tracker.ts'
+import { findRunning } from './recovery.ts'
 import type { RolloutPods } from './rollout-pods.ts'
 
 export interface ObservationScope {
@@ -44,7 +45,12 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
   }
   // While objects are written or deleted, or where a release failed in the midst of it, they differ because of us.
   const isSettled = rollout === undefined || (rollout.phase === 'Failed' && rollout.revision.appliedAt !== undefined)
-  return { ...base, drift: isSettled ? await findDrift(currentEntries(inventory), scope) : [] }
+  const found = await findRunning(delivery, desired.work, scope)
+  return {
+    ...base,
+    ...(found !== undefined && { found }),
+    drift: isSettled ? await findDrift(currentEntries(inventory), scope) : [],
+  }
 }
 
 async function viewRollout(

@@ -97,6 +97,7 @@ async function takeOver(
 async function findImage(target: Target, work: Work, turn: Turn, tags: TagSource): Promise<SeenImage> {
   if (target.kind === 'pin') return findPinned(target.pin, work, turn, tags)
   if (target.kind === 'image') return confirm(target.image, work, turn, tags)
+  if (target.kind === 'running') return findRunningImage(target, work, turn, tags)
   return toSeen(target.revision)
 }
 
@@ -141,6 +142,26 @@ async function findPinned(pin: string, work: Work, turn: Turn, tags: TagSource):
   return { ...placeOf(tag, nowMs), tag: pin, digest: tag.digest, ...(sequence !== undefined && { sequence }) }
 }
 
+/** Its tag may be gone by now, or name another image: then it counts as pushed now, so that only what comes is newer. */
+async function findRunningImage(
+  { tag: name, digest }: Extract<Target, { kind: 'running' }>,
+  work: Work,
+  turn: Turn,
+  tags: TagSource,
+): Promise<SeenImage> {
+  const { repository } = work.spec.image
+  const { signal } = turn
+  const facts = await tags.image(repository, digest, signal)
+  if (facts === undefined) {
+    const message = `what runs, ${repository}:${name}@${digest}, is not in the registry any more; what is newest takes its place`
+    throw new AppError({ kind: 'terminal', reason: 'ImageInvalid', message })
+  }
+  const tag = await tags.tag(repository, name, signal)
+  const { sequence } = facts
+  const place = placeOf(tag?.digest === digest ? tag : undefined, turn.nowMs())
+  return { ...place, tag: name, digest, ...(sequence !== undefined && { sequence }) }
+}
+
 /** Status has a limit, an annotation hardly any. */
 function clip(pin: string): string {
   return pin.length <= longestPin ? pin : `${pin.slice(0, longestPin)}…`
@@ -163,7 +184,7 @@ function withoutManifests(image: SeenImage, target: Target, work: Work, nowMs: n
   }
   // Our own clock tells how long we have waited; what is pinned was pushed at a time that only the registry knows.
   const untilMs = (target.kind === 'pin' ? image.pushedAtMs : image.seenAtMs) + bundleWaitMs
-  if (nowMs < untilMs) {
+  if (nowMs < untilMs && target.kind !== 'running') {
     const message = `the image of ${image.tag} has no manifests of its revision attached yet; they are awaited until ${formatTime(untilMs)}`
     return new AppError({
       kind: 'waiting',

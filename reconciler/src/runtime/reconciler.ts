@@ -126,6 +126,7 @@ function follow(turn: Turn, { world }: ReconcilerPorts, { poller }: Term): void 
   if (reconcileRequest !== undefined && isNewRequest(reconcileRequest, turn)) {
     memory.heededRequest = reconcileRequest
     delete memory.refusal
+    delete memory.isUnrecoverable
     world.objects.distrust(key)
     poller.rescan(key)
   }
