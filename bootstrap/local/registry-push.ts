@@ -68,7 +68,7 @@ export async function pushDebianImage(
   return pushImage(registry, image, repository, bounds)
 }
 
-async function pushImage(
+export async function pushImage(
   registry: RegistryService,
   image: OciImage,
   repository: string,

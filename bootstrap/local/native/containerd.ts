@@ -77,10 +77,14 @@ export async function importPauseImage({ home, program, processes, signal }: Imp
   await rm(dir, { recursive: true })
 }
 
-/** https://github.com/containerd/containerd/blob/main/docs/hosts.md */
+/**
+ * What the host answers with 404 is asked of the server again, which is the same one and needs to be trusted too.
+ * https://github.com/containerd/containerd/blob/main/docs/hosts.md
+ */
 function registryHosts(caFile: string): string {
   const url = `https://${platform.registryHost}`
   return `server = ${quote(url)}
+ca = ${quote(caFile)}
 
 [host.${quote(url)}]
   capabilities = ["pull", "resolve"]

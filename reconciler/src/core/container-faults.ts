@@ -73,37 +73,35 @@ function judgeWaiting(container: PodContainer, pod: Pod, bundled: ReadonlySet<st
 function judgeCreation(message: string): Finding | undefined {
   // The kubelet has only just begun.
   if (message.includes('services have not yet been read')) return undefined
-  if (troubleOfNode.test(message)) return environment('PodNotStarted', message)
-  const finding = ownFault('ConfigError', message)
+  const detail = message.replace(/ \(pod: .*, container: .*\)$/u, '')
+  if (troubleOfNode.test(message)) return environment('PodNotStarted', detail)
+  const finding = ownFault('ConfigError', detail)
   return faultOfImage.test(message) ? finding : { ...finding, isFinal: false }
 }
 
 const troubleOfNode =
   /deadline exceeded|failed to reserve container name|no space left on device|input\/output error|connection (?:refused|reset)|transport is closing/iu
 const faultOfImage =
-  /runAsNonRoot|no command specified|unable to find (?:user|group) |no matching entries in passwd file/iu
+  /\bnon-root policy\b|\brunAsNonRoot\b|no command specified|unable to find (?:user|group) |no matching entries in passwd file/iu
 
 function judgeEnds(container: PodContainer, pod: Pod): Finding | undefined {
-  const { name, role, isReady, restarts, state, lastEnd } = container
+  const { role, isReady, restarts, state, lastEnd } = container
   if (pod.isReady || isReady || lastEnd === undefined) return undefined
   // An init container that came to its end well may have been run again with its whole pod.
   if (role === 'init' && lastEnd.exitCode === 0) return undefined
   // The node lost sight of it: that is no end that it came to by itself.
   if (lastEnd.reason === 'ContainerStatusUnknown' || lastEnd.reason === 'Unknown') return undefined
 
-  const kills = restarts + (state === 'terminated' ? 1 : 0)
-  if (lastEnd.reason === 'OOMKilled' && kills >= maxOutOfMemory) {
-    return ownFault(
-      'OutOfMemory',
-      `container ${name} was killed for want of memory, and started anew ${restarts} times`,
-    )
+  const ends = restarts + (state === 'terminated' ? 1 : 0)
+  if (lastEnd.reason === 'OOMKilled' && ends >= maxOutOfMemory) {
+    return ownFault('OutOfMemory', `ended ${ends} times, now killed for want of memory`)
   }
   if (restarts < maxRestarts) return undefined
-  return ownFault('CrashLooping', `container ${name} was started anew ${restarts} times; ${describeEnd(lastEnd)}`)
+  return ownFault('CrashLooping', `was started anew ${restarts} times; ${describeEnd(lastEnd)}`)
 }
 
-function describeEnd({ reason, exitCode, signal, message }: ContainerEnd): string {
+function describeEnd({ reason, exitCode, message }: ContainerEnd): string {
   // These are the runtime's words: the program had not begun to write any.
   if (reason === 'StartError' || reason === 'ContainerCannotRun') return `it could not be started: ${message}`
-  return signal === undefined ? `it ended with exit code ${exitCode}` : `it was ended by signal ${signal}`
+  return `it ended with exit code ${exitCode}`
 }

@@ -8,6 +8,11 @@ export function creationRefusal(view: WorkloadView, sinceMs: number): string | u
   return view.workload.kind === 'Deployment' ? refusalOfDeployment(view) : newestWarning(view.warnings, sinceMs)
 }
 
+/** Without what differs from one try to the next: a name that is drawn anew each time. */
+export function creationDetail(message: string): string {
+  return message.replace(/^.*?\bpods "[^"]*" is forbidden: /su, '')
+}
+
 /** The API server's answer to one who tried to make a pod. */
 export type CreationRefusal = 'quota' | 'refused' | 'other'
 

@@ -2,7 +2,7 @@ import type { KubeObject } from '../api/object.ts'
 import type { Reason } from '../api/reasons.ts'
 import { environment, judgeContainer, judgeMissing, ownFault, type Finding } from './container-faults.ts'
 import { oneLine } from './one-line.ts'
-import { classifyCreation, creationRefusal } from './pod-creation.ts'
+import { classifyCreation, creationDetail, creationRefusal } from './pod-creation.ts'
 import {
   evictedPods,
   isHeldUp,
@@ -137,8 +137,9 @@ function judgeRefusal(message: string, bundled: ReadonlySet<string>): Finding {
   const missing = judgeMissing(message, undefined, bundled)
   if (missing !== undefined) return missing
   const refusal = classifyCreation(message)
-  if (refusal === 'refused') return ownFault('PodRefused', message)
-  return environment(refusal === 'quota' ? 'QuotaExceeded' : 'PodNotStarted', message)
+  const detail = creationDetail(message)
+  if (refusal === 'refused') return ownFault('PodRefused', detail)
+  return environment(refusal === 'quota' ? 'QuotaExceeded' : 'PodNotStarted', detail)
 }
 
 function faultOf(finding: Finding, workload: KubeObject, pod?: Pod, container?: PodContainer): PodFault {

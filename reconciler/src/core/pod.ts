@@ -42,7 +42,6 @@ export interface ContainerEnd {
   /** `Completed`, `Error`, `OOMKilled`, `StartError`… */
   readonly reason: string
   readonly exitCode: number
-  readonly signal?: number
   /** May hold what the container wrote: not for Events. */
   readonly message: string
   readonly atMs?: number
@@ -100,12 +99,10 @@ function readContainer(status: Fields, of: Pick<PodContainer, 'name' | 'role' | 
 
 function readEnd(end: Fields): ContainerEnd {
   const atMs = parseTime(text(end['finishedAt']))
-  const signal = count(end, 'signal')
   return {
     reason: text(end['reason']),
     exitCode: count(end, 'exitCode'),
     message: text(end['message']),
-    ...(signal > 0 && { signal }),
     ...(atMs !== undefined && { atMs }),
   }
 }

@@ -8,13 +8,21 @@ export function classifyPull(message: string): PullFailure {
   return isNotFound(message) ? 'notFound' : 'other'
 }
 
-/** Without what the kubelet and gRPC put before it: the same words however often it was tried. */
+/**
+ * Without what the kubelet and gRPC put before it, and without the reference over and over: the same words however often
+ * it was tried.
+ */
 export function pullDetail(message: string): string {
-  return message
-    .replace(/^Back-off pulling image "[^"]*"(?:: )?/u, '')
-    .replace(/^(?:ErrImagePull|ErrImageNeverPull|RegistryUnavailable|SignatureValidationFailed): /u, '')
-    .replace(/^rpc error: code = \w+ desc = /u, '')
+  return prefixes.reduce((rest, prefix) => rest.replace(prefix, ''), message)
 }
+
+const prefixes: readonly RegExp[] = [
+  /^Back-off pulling image "[^"]*"(?:: )?/u,
+  /^(?:ErrImagePull|ErrImageNeverPull|RegistryUnavailable|SignatureValidationFailed): /u,
+  /^rpc error: code = \w+ desc = /u,
+  /^failed to pull and unpack image "[^"]*": /u,
+  /^failed to resolve (?:reference|image) "[^"]*": /u,
+]
 
 /**
  * containerd (1.6 to 2.2) ends with its own "not found" for a manifest (resolve), a layer (fetch) and a platform; the
