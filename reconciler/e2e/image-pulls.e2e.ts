@@ -10,8 +10,6 @@ import { pushImage } from '../../bootstrap/local/registry-push.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import { sharedPlatform } from '../../bootstrap/local/testing-platform.ts'
 import type { PodFault } from '../src/core/pod-faults.ts'
-import { readPod } from '../src/core/pod.ts'
-import type { KubeObject } from '../src/kube/ports.ts'
 import { openStage, setScene, type Scene } from './rollout-scene.ts'
 import { deployment, pod } from './test-pods.ts'
 
@@ -106,11 +104,9 @@ async function play(t: Test, { fault, push, expected, message, ...one }: Case) {
   t.same(later?.fault, verdict, 'between two tries it is the same')
 }
 
-async function waitingReasons({ namespace }: Scene): Promise<readonly string[]> {
-  const { admin, signal } = cluster
-  const path = `/api/v1/namespaces/${namespace}/pods`
-  const { items } = await admin.request<{ items: readonly KubeObject[] }>({ method: 'GET', path, what: 'list', signal })
-  return items.map(readPod).flatMap(({ containers }) => containers.map(({ waiting }) => waiting.reason))
+async function waitingReasons(scene: Scene): Promise<readonly string[]> {
+  const pods = await scene.listPods()
+  return pods.flatMap(({ containers }) => containers.map(({ waiting }) => waiting.reason))
 }
 
 /** An image that no node has: of a layer that was never seen. */

@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import type { Platform } from '../../bootstrap/local/platform.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import { healthOf } from '../src/core/health.ts'
+import { readPod, type Pod } from '../src/core/pod.ts'
 import { createPodSource } from '../src/kube/pods.ts'
 import { collectionPath } from '../src/kube/paths.ts'
 import type { KubeObject, PodSource, Tenant } from '../src/kube/ports.ts'
@@ -30,6 +31,8 @@ export interface Scene {
   /** As it is now. */
   read(object: KubeObject): Promise<KubeObject>
   untilReady(...objects: readonly KubeObject[]): Promise<void>
+  /** All pods of the namespace. */
+  listPods(): Promise<readonly Pod[]>
   /** Judges the workloads again and again until what is seen is what is waited for; answers all that was seen. */
   watch(watching: Watching): Promise<readonly PodsLook[]>
   lastLog(look: PodsLook | undefined): Promise<string | undefined>
@@ -108,6 +111,12 @@ export async function setScene(t: Test, cluster: TestCluster, labels: object = {
           }),
         ),
       ),
+    async listPods() {
+      const path = collectionPath({ apiVersion: 'v1', group: '', plural: 'pods' }, namespace)
+      const request = { method: 'GET', path, what: 'list pods', signal } as const
+      const { items } = await admin.request<{ readonly items: readonly KubeObject[] }>(request)
+      return items.map(readPod)
+    },
     async untilReady(...objects) {
       await waitFor(
         async () => {
