@@ -141,7 +141,15 @@ function managed({
   return {
     apiVersion: 'meta.k8s.io/v1',
     kind: 'PartialObjectMetadata',
-    metadata: { name, namespace: 'team', uid: 'u', resourceVersion, labels: { [deliveryLabel]: 'web' }, annotations },
+    metadata: {
+      name,
+      namespace: 'team',
+      uid: 'u',
+      resourceVersion,
+      generation: 1,
+      labels: { [deliveryLabel]: 'web' },
+      annotations,
+    },
   }
 }
 
