@@ -1,4 +1,5 @@
 /** What stands in a namespace in the end, in a form in which two runs can be compared. */
+import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import type { InventoryEntry } from '../src/api/delivery.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../src/api/object.ts'
@@ -50,7 +51,7 @@ export async function endState(
   )
   const objects = lists.flat()
   const live = objects.map(([, object]) => object)
-  const replace = replacer(names)
+  const replace = replacer({ ...names, ...copyNames(live, replacer(names)) })
   return Object.fromEntries(
     objects.map(([path, object]) => [replace(path), replaceDeep(lasting(object, live), replace)]),
   )
@@ -90,10 +91,23 @@ function lastingStatus(status: object, live: readonly KubeObject[]): object {
     readonly observedGeneration?: number
   }
   return {
-    ...rest,
-    ...(rollout !== undefined && { rollout: without(rollout, ['leaseEpoch']) }),
+    ...(withoutLostCopies(rest, live) as object),
+    ...(rollout !== undefined && { rollout: withoutLostCopies(without(rollout, ['leaseEpoch']), live) }),
     ...(inventory !== undefined && { inventory: inventory.map((entry) => verified(entry, live)) }),
   }
+}
+
+/** Status may name a copy that is not needed any more, and gone. */
+function withoutLostCopies(value: unknown, live: readonly KubeObject[]): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutLostCopies(item, live))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value as Readonly<Record<string, unknown>>).map(([name, field]) => {
+      const copy = name === 'snapshot' ? (field as { readonly name: string }).name : undefined
+      const isLost = copy !== undefined && !live.some(({ metadata }) => metadata.name === copy)
+      return [name, isLost ? 'gone' : withoutLostCopies(field, live)] as const
+    }),
+  )
 }
 
 /** Hashes and uids differ with every run; that they are those of the object does not. */
@@ -117,10 +131,33 @@ function managedFieldsOf({ metadata: { managedFields = [] } }: KubeObject): read
     .toSorted((one, other) => one.localeCompare(other))
 }
 
+/** Copies of releases are named after what they hold, which differs by the names in it. */
+function copyNames(live: readonly KubeObject[], replace: (text: string) => string): Readonly<Record<string, string>> {
+  const copies = live.flatMap(({ metadata: { name }, data }) => {
+    const text = textOfCopy(data)
+    if (text === undefined) return []
+    const meaning = `COPY ${sha256(replace(text)).slice(0, 8)}`
+    return [
+      [name, meaning],
+      [sha256(text), `HASH OF ${meaning}`],
+    ] as const
+  })
+  return Object.fromEntries(copies)
+}
+
 /** What a copy of a release holds, instead of how it was packed. */
 function unpacked(data: unknown): unknown {
-  const { gzip } = data as { readonly gzip?: unknown }
-  return typeof gzip === 'string' ? JSON.parse(gunzipSync(Buffer.from(gzip, 'base64')).toString('utf8')) : data
+  const text = textOfCopy(data)
+  return text === undefined ? data : (JSON.parse(text) as unknown)
+}
+
+function textOfCopy(data: unknown): string | undefined {
+  const { gzip } = (data ?? {}) as { readonly gzip?: unknown }
+  return typeof gzip === 'string' ? gunzipSync(Buffer.from(gzip, 'base64')).toString('utf8') : undefined
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 function without(value: unknown, fields: readonly string[]): object {

@@ -195,6 +195,8 @@ export class Run extends Site {
       .replaceAll(this.installation.namespace, 'OWN')
       .replaceAll(this.web.namespace, 'TENANT')
       .replace(/^\/apis?\//, '')
+      // A copy of a release is named after what it holds.
+      .replace(/(?<=\/controllerrevisions\/).*/, 'COPY')
     const kind = `${method} ${place}${eventReason(path, body)}`
     const count = (this.#counts.get(kind) ?? 0) + 1
     this.#counts.set(kind, count)

@@ -1,4 +1,6 @@
 import { operatorAnnotations } from '../src/api/annotations.ts'
+import { apiVersion, type DeliverySpec } from '../src/api/delivery.ts'
+import { hosts } from '../src/registry/test-stand-in.ts'
 import { settings, workload } from '../src/runtime/test-registry.ts'
 import type { Run, Scenario } from './kill-run.ts'
 
@@ -32,7 +34,7 @@ export const scenarios = {
   prune: {
     name: 'a release that holds less than the one before',
     async before(run) {
-      await running(run, settings({ color: 'blue' }), settings({ size: 'large' }, 'old'))
+      await running(run, {}, settings({ color: 'blue' }), settings({ size: 'large' }, 'old'))
     },
     async act(run) {
       await run.push(2, settings({ color: 'green' }), workload(run.repository))
@@ -43,7 +45,7 @@ export const scenarios = {
   pause: {
     name: 'a pause in which a release comes, and its end',
     async before(run) {
-      await running(run, settings({ color: 'blue' }))
+      await running(run, {}, settings({ color: 'blue' }))
     },
     async act(run) {
       await run.web.annotate({ [operatorAnnotations.paused]: 'true' })
@@ -57,7 +59,7 @@ export const scenarios = {
   pin: {
     name: 'a pin to the release before',
     async before(run) {
-      await running(run, settings({ color: 'blue' }))
+      await running(run, {}, settings({ color: 'blue' }))
       await run.push(2, settings({ color: 'green' }), workload(run.repository))
       await run.release('r2')
     },
@@ -66,10 +68,47 @@ export const scenarios = {
       await run.release('r1')
     },
   },
+  goingBack: {
+    name: 'a release that fails and is gone back from',
+    async before(run) {
+      await running(run, {}, settings({ color: 'blue' }))
+    },
+    async act(run) {
+      await run.push(2, settings({ color: 'green' }), settings({ size: 'large' }, 'added'), workload(run.repository))
+      await run.untilAwaited('r2')
+      await run.web.fail()
+      await run.untilAwaited('r1')
+      await run.web.rollOut()
+      await run.web.untilRolledBack()
+    },
+  },
+  adoption: {
+    name: 'what kubectl applied is taken over as it runs',
+    async before(run) {
+      const { digest } = await run.push(1, settings({ color: 'blue' }), workload(run.repository))
+      const image = `${hosts.registry}/${run.repository}@${digest}`
+      await run.kubectl(['apply', '--filename=-'], [settings({ color: 'blue' }), workload(image)])
+    },
+    async act(run) {
+      await run.createDelivery({ adopt: true })
+      await run.start()
+      await run.release('r1')
+    },
+  },
+  deletion: {
+    name: 'a Delivery that is deleted with all that it delivered',
+    async before(run) {
+      await running(run, { deletionPolicy: 'Delete' }, settings({ color: 'blue' }))
+    },
+    async act(run) {
+      await run.web.removeDelivery()
+      await run.web.untilObject(`${apiVersion}/deliveries/web`, (object) => object === undefined)
+    },
+  },
   drift: {
     name: 'drift that is taken back',
     async before(run) {
-      await running(run, settings({ color: 'blue' }))
+      await running(run, {}, settings({ color: 'blue' }))
     },
     async act(run) {
       await run.web.edit('v1/configmaps/settings', { data: { color: 'red' } })
@@ -82,9 +121,9 @@ export const scenarios = {
 } as const satisfies Readonly<Record<string, Scenario>>
 
 /** Brings the first release to run. */
-async function running(run: Run, ...objects: readonly object[]): Promise<void> {
+async function running(run: Run, spec: Partial<DeliverySpec>, ...objects: readonly object[]): Promise<void> {
   await run.push(1, ...objects, workload(run.repository))
-  await run.createDelivery()
+  await run.createDelivery(spec)
   await run.start()
   await run.release('r1')
   // Events are written behind the work.

@@ -1,9 +1,11 @@
 /** A tenant with one Delivery and a repository of its own, and an installation of the reconciler that sees only that. */
+import { run } from '../../bootstrap/local/run.ts'
+import { ensureTools } from '../../bootstrap/local/tools.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import { apiVersion, kind, type Delivery, type DeliverySpec } from '../src/api/delivery.ts'
 import { AppError } from '../src/core/errors.ts'
 import type { TestCluster } from '../src/kube/test-cluster.ts'
-import { hosts, pushRelease, type StandIn } from '../src/registry/test-stand-in.ts'
+import { hosts, pushRelease, type PushedRelease, type StandIn } from '../src/registry/test-stand-in.ts'
 import { Tenancy } from '../src/runtime/test-loop.ts'
 import { TestRegistry } from '../src/runtime/test-registry.ts'
 import { installReconciler, type Installation } from './installation.ts'
@@ -54,13 +56,13 @@ export class Site {
   }
 
   /** What CI does; the n-th push is tag `rN`. */
-  async push(n: number, ...objects: readonly object[]): Promise<void> {
+  async push(n: number, ...objects: readonly object[]): Promise<PushedRelease> {
     const tag = `r${n}`
     const manifests = objects.map((object) => JSON.stringify(object)).join('\n---\n')
     const annotations = { 'windlass.dev/sequence': String(n), 'org.opencontainers.image.revision': tag }
     const publisher = this.lab.standIn.publisher()
     // As CI does where the registry does not answer in time: a push is the same however often it is made.
-    const { bundle } = await waitFor(
+    const pushed = await waitFor(
       () =>
         pushRelease(publisher, this.repository, tag, manifests, annotations).catch((error: unknown) => {
           if (error instanceof AppError && error.kind === 'retryable') return undefined
@@ -69,7 +71,16 @@ export class Site {
       () => `${tag} to be pushed`,
       { timeoutMs: patienceMs },
     )
-    this.bundles[bundle] = `BUNDLE ${tag}`
+    this.bundles[pushed.bundle] = `BUNDLE ${tag}`
+    return pushed
+  }
+
+  /** As an operator or a pipeline that has every right, in the Delivery's namespace. */
+  async kubectl(args: readonly string[], objects: readonly object[]): Promise<void> {
+    const { kubectl } = await ensureTools(['kubectl'])
+    const where = [`--kubeconfig=${this.lab.cluster.server.kubeconfig}`, `--namespace=${this.web.namespace}`]
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
+    await run(kubectl, [...where, ...args], { input })
   }
 
   async createDelivery(spec: Partial<DeliverySpec> = {}): Promise<void> {
@@ -92,7 +103,7 @@ export class Site {
     await this.until(`${tag} to be awaited`, ({ status }) => {
       const { rollout, conditions } = status ?? {}
       const said = conditions?.find(({ type }) => type === 'Ready')?.message ?? ''
-      return rollout?.phase === 'Waiting' && rollout.revision.tag === tag && / is rolled out/.test(said)
+      return rollout?.phase === 'Waiting' && rollout.revision.tag === tag && !said.endsWith(' health is awaited')
     })
   }
 

@@ -1,4 +1,0 @@
-import { scenarios } from './kill-scenarios.ts'
-import { surviveKills } from './kills.ts'
-
-await surviveKills(scenarios.resumption)
