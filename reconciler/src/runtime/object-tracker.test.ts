@@ -29,6 +29,18 @@ t.test('what was read is not suspect until what may be ours changes', async (t) 
   t.ok(tracker.isSuspect(delivery, key))
 })
 
+t.test('what was given away while it was read is suspect until it is back', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'added', object: object() }, type)
+  tracker.observe({ type: 'modified', object: object({ label: 'web-2' }) }, type)
+
+  tracker.verified(delivery, full(object()))
+  t.ok(tracker.isSuspect(delivery, key), 'the read began before')
+
+  tracker.observe({ type: 'modified', object: object() }, type)
+  t.notOk(tracker.isSuspect(delivery, key))
+})
+
 t.test('what was read again after the change is not suspect', async (t) => {
   const tracker = new ObjectTracker()
   tracker.verified(delivery, full(object()))

@@ -10,6 +10,8 @@ interface Tracked {
   readonly seen?: { readonly hint: string; readonly version: string; readonly pause?: PauseMark }
   /** The hint of the state in which the object was read in full and found as we made it. */
   readonly verified?: string
+  /** It was deleted or given away since it was seen; a read that began before then must not count as the last word. */
+  readonly hasLeft?: boolean
 }
 
 /** What an object is, for metadata-only events do not say. */
@@ -53,7 +55,7 @@ export class ObjectTracker {
 
   isSuspect(delivery: string, key: string): boolean {
     const tracked = this.#get(delivery, key)
-    if (tracked?.verified === undefined) return true
+    if (tracked?.verified === undefined || tracked.hasLeft === true) return true
     return tracked.seen !== undefined && tracked.seen.hint !== tracked.verified
   }
 
@@ -100,7 +102,7 @@ export class ObjectTracker {
 
   #leave(delivery: string, key: string, place: string): ObjectChange {
     this.#labels.delete(place)
-    this.#drop(delivery, key)
+    this.#set(delivery, key, { hasLeft: true })
     return { delivery, isSuspect: true }
   }
 
@@ -114,7 +116,7 @@ export class ObjectTracker {
       ...(pause !== undefined && { pause }),
     }
     const before = this.#get(delivery, key)
-    this.#set(delivery, key, { ...before, seen })
+    this.#set(delivery, key, { seen, ...(before?.verified !== undefined && { verified: before.verified }) })
     return { delivery, isSuspect: before?.verified !== seen.hint }
   }
 
