@@ -9,7 +9,7 @@ import { CommandFailed, lastLines, run } from './run.ts'
 
 interface GoTool {
   /** Folder under `go/`, with the go.mod and go.sum that pin the tool. */
-  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause'
+  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause' | 'kstatus'
   readonly package: string
   /** What `go build` names the program, where that is not the tool's name. */
   readonly output?: string
@@ -45,6 +45,8 @@ const tools = {
     ldflags: (version) => [`-X github.com/distribution/distribution/v3/version.version=${version}`],
   },
   pause: { module: 'pause', package: '.' },
+  // Nothing runs it but a test: what we read of an object's health is held against it.
+  kstatus: { module: 'kstatus', package: '.' },
 } as const satisfies Record<string, GoTool>
 
 /** Of all programs of a module, on two idle cores with empty caches. */
@@ -54,6 +56,7 @@ const roughTimes: Readonly<Record<GoTool['module'], string>> = {
   coredns: '1 min',
   distribution: '30 s',
   pause: '5 s',
+  kstatus: '20 s',
 }
 
 export type ToolName = keyof typeof tools
