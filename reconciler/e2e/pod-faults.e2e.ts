@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { importToolbox } from '../../bootstrap/local/native/testing.ts'
+import { importToolbox, kubectl } from '../../bootstrap/local/native/testing.ts'
 import { sharedPlatform } from '../../bootstrap/local/testing-platform.ts'
 import type { PodFault } from '../src/core/pod-faults.ts'
 import { openStage, setScene, type Scene } from './rollout-scene.ts'
@@ -9,6 +9,7 @@ t.setTimeout(600_000)
 const platform = await sharedPlatform(t)
 await importToolbox(platform.cluster)
 const cluster = openStage(t, platform)
+const nodeName = await kubectl(platform.cluster, 'get', 'nodes', '-o=jsonpath={.items[0].metadata.name}')
 
 interface Case {
   /** Labels of the namespace. */
@@ -160,6 +161,31 @@ const cases: Readonly<Record<string, Case>> = {
   'more CPU than any node has': {
     release: deployment(pod(shell('true', { resources: { requests: { cpu: '1000' } } }))),
     expected: environment('Unschedulable', /Insufficient cpu/),
+  },
+  'more CPU than the node has, which must take it': {
+    release: daemonSet({
+      ...pod(shell('true', { resources: { requests: { cpu: '1000' } } })),
+      nodeName,
+    }),
+    expected: environment('PodEvicted', /^DaemonSet\/web, pod web-\S+: OutOfcpu: .*cpu/),
+  },
+  'pods that write more than their volume may hold': {
+    before: deployment(pod(sound)),
+    release: deployment(
+      {
+        ...pod(
+          shell('/busybox dd if=/dev/zero of=/data/big bs=1M count=4; exec /busybox sleep 3600', {
+            volumeMounts: [{ name: 'data', mountPath: '/data' }],
+          }),
+        ),
+        volumes: [{ name: 'data', emptyDir: { sizeLimit: '1Mi' } }],
+      },
+      unhurried,
+    ),
+    expected: release(
+      'OutOfStorage',
+      /^Deployment\/web, pod web-\S+: Evicted: Usage of EmptyDir volume "data" exceeds/,
+    ),
   },
   'a quota that is used up': {
     around: [quota({ pods: '1' })],
