@@ -1,5 +1,6 @@
 import { platform as names } from './backend.ts'
 import { checkout } from './checkout.ts'
+import { ensurePackages } from './debian.ts'
 import { debianImages } from './images/debian-images.ts'
 import { programs } from './images/image-context.ts'
 import { deployIngress } from './ingress/deploy.ts'
@@ -42,6 +43,7 @@ export async function platformUp(options: PlatformOptions): Promise<Platform> {
 
 /** Registry, Ingress and Prometheus of a cluster that is up. */
 export async function startServices(cluster: NativeCluster, options: Bounds): Promise<Platform> {
+  await ensurePackages(['images'], options)
   const platform = platformOf(cluster, await startRegistry(cluster, options))
   const { registry } = platform
   const [ingress, discovery] = [
