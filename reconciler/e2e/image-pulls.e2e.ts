@@ -91,7 +91,6 @@ async function play(t: Test, { fault, push, expected, message, ...one }: Case) {
   const seen = await scene.watch({ workloads, sinceMs, until: ({ fault }) => fault !== undefined })
   const verdict = seen.at(-1)?.fault
   const isOwn = expected === 'ImageNotFound'
-  if (process.env['DUMP']) t.comment(JSON.stringify(verdict))
   t.match(verdict, { fault: isOwn ? 'release' : 'environment', reason: expected, isFinal: isOwn, message })
   t.match(verdict?.message, new RegExp(`^Deployment/web, pod web-\\S+, container app: ${image}: `))
 

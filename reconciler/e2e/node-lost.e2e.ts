@@ -19,7 +19,7 @@ t.test('the node falls silent in mid-rollout: NodeLost, which is no fault of the
   await scene.untilReady(...(await scene.apply(deployment(pod(sound)))))
   const sinceMs = Date.now()
   // Its pod runs and is ready, and the rollout waits for it to stay so.
-  const workloads = await scene.apply(deployment(pod(shell('exec /busybox sleep 3601')), { minReadySeconds: 3_000 }))
+  const workloads = await scene.apply(deployment(pod(shell('exec /busybox sleep 3601')), { minReadySeconds: 500 }))
   await waitFor(
     async () => (await scene.listPods()).filter(({ isReady }) => isReady).length === 2 || undefined,
     async () => `two ready pods among ${JSON.stringify((await scene.listPods()).map(({ phase }) => phase))}`,

@@ -264,11 +264,10 @@ async function play(t: Test, { labels, around = [], before, meanwhile, release, 
     workloads,
     sinceMs,
     ...(bundled !== undefined && { bundled }),
-    until: ({ fault }) => fault?.reason === expected.reason && expected.message.test(fault.message),
+    until: ({ fault }) =>
+      fault?.reason === expected.reason && fault.isFinal === expected.isFinal && expected.message.test(fault.message),
   })
   const last = seen.at(-1)
-  if (process.env['DUMP'])
-    t.comment(JSON.stringify(last), JSON.stringify([...new Set(seen.map(({ fault }) => fault?.reason))]))
   t.match(last?.fault, expected)
   const wrong = seen.filter(({ fault }) => fault?.isFinal === true && fault.reason !== expected.reason)
   t.same(wrong, [], 'nothing else was final on the way')
