@@ -17,6 +17,12 @@ t.test('nothing readable is no log', (t) => {
   t.end()
 })
 
+t.test('that a container was cleared away is no log of it', (t) => {
+  t.equal(tail('unable to retrieve container logs for containerd://df031b34c7da'), undefined)
+  t.match(tail('unable to retrieve container logs for x\nas the app itself says\n'), /as the app itself says/)
+  t.end()
+})
+
 t.test('of a long log whole lines are kept, the last ones', (t) => {
   t.equal(tail('first\nsecond\nthird\n', 12), 'second\nthird')
   t.equal(tail('first\nsecond\nthird\n', 11), 'third')

@@ -13,6 +13,7 @@ const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu
  */
 export function tailOf(log: Uint8Array, maxBytes = maxLogBytes): string | undefined {
   const text = new TextDecoder().decode(log).replaceAll('\r\n', '\n').replaceAll(escapes, '').replaceAll(controls, '')
+  if (noLog.test(text)) return undefined
   const bytes = Buffer.from(text.trimEnd(), 'utf8')
   if (bytes.length <= maxBytes) return orUndefined(bytes.toString('utf8'))
 
@@ -26,6 +27,12 @@ export function tailOf(log: Uint8Array, maxBytes = maxLogBytes): string | undefi
 }
 
 const lineFeed = 0x0a
+
+/**
+ * The kubelet's answer, with code 200, where the container was cleared away meanwhile:
+ * https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/kuberuntime_container.go
+ */
+const noLog = /^unable to retrieve container logs for \S+\s*$/u
 
 function orUndefined(text: string): string | undefined {
   return text.trim() === '' ? undefined : text

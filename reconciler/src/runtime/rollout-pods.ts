@@ -98,9 +98,9 @@ export class RolloutPods {
   async lastLog(key: string, culprit: Culprit, tenant: Tenant, signal: AbortSignal): Promise<string | undefined> {
     const read = (request: Culprit) => this.#try(key, signal, () => this.#options.pods.lastLog(request, tenant, signal))
     const log = await read(culprit)
-    if (log.value !== undefined || !culprit.wantsPreviousLog) return log.value
-    // What ran before may be cleared away already.
-    return (await read({ ...culprit, wantsPreviousLog: false })).value
+    if (log.value !== undefined) return log.value
+    // Meanwhile it may have been started anew, or what ran before cleared away.
+    return (await read({ ...culprit, wantsPreviousLog: !culprit.wantsPreviousLog })).value
   }
 
   /** A rollout that is not awaited needs no watch. */
