@@ -183,6 +183,18 @@ const NextTry = Type.String({
   description: 'When it is tried again by itself; absent where never.',
 })
 
+/** A fault of the environment that a rollout met. */
+export const HindranceSchema = Type.Object(
+  {
+    reason: Type.String({ maxLength: 64 }),
+    message: Type.String({ maxLength: 1024 }),
+    endedAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When it was seen no more; absent while it lasts.' }),
+    ),
+  },
+  closed,
+)
+
 /** The position above which a candidate must lie: the greatest (sequence, pushedAt) ever attempted. */
 export const HighWaterSchema = Type.Object(
   {
@@ -233,6 +245,7 @@ export const RolloutStatusSchema = Type.Object(
     leaseEpoch: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Transitions of the lease under which this was written.' }),
     ),
+    hindrance: Type.Optional(HindranceSchema),
     fault: Type.Optional(Fault),
     reason: Type.Optional(Type.String({ maxLength: 64, description: 'Why it failed.' })),
     message: Type.Optional(Type.String({ maxLength: 4096 })),
@@ -427,6 +440,7 @@ export type HighWater = Static<typeof HighWaterSchema>
 export type FailedRelease = Static<typeof FailedReleaseSchema>
 export type QuarantineEntry = Static<typeof QuarantineEntrySchema>
 export type Fault = Static<typeof Fault>
+export type Hindrance = Static<typeof HindranceSchema>
 export type RolloutStatus = Static<typeof RolloutStatusSchema>
 export type InventoryEntry = Static<typeof InventoryEntrySchema>
 export type DriftEntry = Static<typeof DriftEntrySchema>

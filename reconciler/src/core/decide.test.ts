@@ -7,7 +7,7 @@ import type { Observed, PodsSeen, Refusal } from './observed.ts'
 import type { Pause } from './pause.ts'
 import type { PodFault } from './pod-faults.ts'
 import { targetKey, type Plan } from './plan.ts'
-import { desired, image, observed, revision, running, startMs } from './test-builders.ts'
+import { desired, image, observed, revision, rollout, running, startMs } from './test-builders.ts'
 
 const nowMs = startMs + 3_600_000
 
@@ -18,6 +18,7 @@ const found = { tag: 'r1', digest: image(1).digest }
 const settings = { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'team', name: 'settings', isMissing: false }
 const inProgress = { health: { state: 'inProgress', message: '1 of 2' }, missing: [] } as const
 const failed = rollout({ phase: 'Failed', reason: 'RolloutTimeout', message: 'too slow' })
+const noPull = { reason: 'ImagePullFailed', message: 'answers 503' }
 const registryDown = { kind: 'retryable', reason: 'RegistryUnavailable', message: 'no answer' } as const
 
 interface Case {
@@ -156,6 +157,36 @@ const cases: Record<string, Case> = {
       rollout: inProgress,
     }),
     expected: { kind: 'fail', reason: 'RolloutTimeout', message: 'r2 was not ready in time: 1 of 2' },
+  },
+  'a rollout that the environment held up until shortly before its deadline was not the fault of its release': {
+    observed: observed({
+      status: running(1, {
+        rollout: rollout({ deadline: formatTime(nowMs), hindrance: { ...noPull, endedAt: formatTime(nowMs - 1_000) } }),
+      }),
+      rollout: inProgress,
+    }),
+    expected: {
+      kind: 'fail',
+      fault: 'Environment',
+      reason: 'ImagePullFailed',
+      message: `r2 was not ready in time: it was held up until ${formatTime(nowMs - 1_000)}: answers 503; 1 of 2`,
+    },
+  },
+  'nor was what its workload says of it then': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ hindrance: noPull }) }),
+      rollout: { health: { state: 'failed', message: 'gave up' }, missing: [] },
+    }),
+    expected: { kind: 'await', message: /gave up/ },
+  },
+  'a rollout that the environment held up at its beginning was its own fault': {
+    observed: observed({
+      status: running(1, {
+        rollout: rollout({ deadline: formatTime(nowMs), hindrance: { ...noPull, endedAt: formatTime(0) } }),
+      }),
+      rollout: inProgress,
+    }),
+    expected: { kind: 'fail', fault: 'Release', reason: 'RolloutTimeout' },
   },
   'a workload that says it failed ends the rollout at once': {
     observed: observed({
@@ -540,10 +571,6 @@ t.test('the same world gives the same plan', async (t) => {
 
 function pause(mode: 'all' | 'releases'): Extract<Pause, { kind: 'paused' }> {
   return { kind: 'paused', mode, objects: [], warnings: [], message: 'paused by ada' }
-}
-
-function rollout(fields: Partial<RolloutStatus> = {}): RolloutStatus {
-  return { revision: revision(2), phase: 'Waiting', startedAt: formatTime(nowMs - 1000), attempt: 1, ...fields }
 }
 
 function heldBy(fault: 'Release' | 'Environment'): RolloutStatus {

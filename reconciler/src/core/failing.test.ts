@@ -4,7 +4,7 @@ import { formatTime } from '../api/time.ts'
 import { courseOf, failRollout, goBack, type Failure } from './failing.ts'
 import { letOut } from './quarantine.ts'
 import { finishRollout } from './rollout.ts'
-import { revision, running, startMs, work } from './test-builders.ts'
+import { revision, rollout, running, startMs, work } from './test-builders.ts'
 
 const nowMs = startMs + 3_600_000
 const own: Failure = { fault: 'Release', reason: 'RolloutTimeout', message: 'too slow', nowMs, random: 0 }
@@ -100,10 +100,6 @@ t.test('quarantine keeps the newest twenty, each release once', async (t) => {
     ['r28', 'r29', 'r27'],
   )
 })
-
-function rollout(fields: Partial<RolloutStatus> = {}): RolloutStatus {
-  return { revision: revision(2), phase: 'Waiting', startedAt: formatTime(nowMs), attempt: 1, ...fields }
-}
 
 function rolloutOf({ rollout }: DeliveryStatus): RolloutStatus {
   if (rollout === undefined) throw new Error('this status has no rollout')

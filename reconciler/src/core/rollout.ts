@@ -163,8 +163,9 @@ export function thawRollout(status: DeliveryStatus, { timeoutMs, nowMs }: { time
   return { ...status, rollout: { ...rollout, deadline: formatTime(nowMs + timeoutMs) } }
 }
 
+/** What held up a wait goes with it. */
 export function withoutDeadline(rollout: RolloutStatus): RolloutStatus {
-  const { deadline: _, ...rest } = rollout
+  const { deadline: _, hindrance: __, ...rest } = rollout
   return rest
 }
 

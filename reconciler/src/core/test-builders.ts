@@ -5,6 +5,7 @@ import {
   type DeliverySpec,
   type DeliveryStatus,
   type Revision,
+  type RolloutStatus,
 } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import type { Desired, Work } from './desired.ts'
@@ -117,6 +118,11 @@ export function running(n: number, fields: Partial<DeliveryStatus> = {}): Delive
     inventory: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'd-1', hash: 'h' }],
     ...fields,
   }
+}
+
+/** Of `r2`, whose objects are written and awaited. */
+export function rollout(fields: Partial<RolloutStatus> = {}): RolloutStatus {
+  return { revision: revision(2), phase: 'Waiting', startedAt: formatTime(startMs), attempt: 1, ...fields }
 }
 
 export function digestOf(n: number): string {

@@ -1,10 +1,12 @@
 import type { FailedRelease, RolloutStatus } from '../api/delivery.ts'
 import type { ObjectReference } from '../api/object.ts'
+import { isReason } from '../api/reasons.ts'
 import { parseTime } from '../api/time.ts'
 import { isContested } from './contested.ts'
 import type { Desired, Work } from './desired.ts'
 import { courseOf } from './failing.ts'
 import type { Health } from './health.ts'
+import { lateHindrance } from './hindrance.ts'
 import type { Observed } from './observed.ts'
 import { rolledBackWords } from './once-more.ts'
 import type { Plan } from './plan.ts'
@@ -74,7 +76,7 @@ function waiting(rollout: RolloutStatus, work: Work, situation: Situation): Deci
   }
   const health = healthOfRelease(observed, rollout)
   if (health.state === 'current') return finish(rollout, observed)
-  const failure = failureOf(health, isLate, situation)
+  const failure = failureOf(health, isLate, rollout, work, situation)
   if (failure !== undefined) {
     const { culprit } = observed.rollout?.pods ?? {}
     const course = courseOf(observed.status, rollout, work)
@@ -108,20 +110,29 @@ type FailureCause = Pick<Extract<Plan, { kind: 'fail' }>, 'fault' | 'reason' | '
 function failureOf(
   health: Health & { readonly message: string },
   isLate: boolean,
-  { observed }: Situation,
+  rollout: RolloutStatus,
+  { timeoutMs }: Work,
+  { observed, nowMs }: Situation,
 ): FailureCause | undefined {
   const pods = observed.rollout?.pods
   const fault = pods?.fault
   const isForeign = observed.drift.length > 0
   if (fault?.isFinal === true && !isForeign)
     return { fault: 'Release', reason: fault.reason, message: ` failed: ${fault.message}` }
-  if (health.state === 'failed' && fault?.fault !== 'environment') {
+  const hindrance = lateHindrance(rollout, { timeoutMs, nowMs })
+  if (health.state === 'failed' && fault?.fault !== 'environment' && hindrance === undefined) {
     return { fault: 'Release', reason: 'RolloutFailed', message: ` failed: ${health.message}` }
   }
   if (!isLate) return undefined
   if (fault !== undefined && !isForeign) {
     const message = ` was not ready in time: ${fault.message}; ${health.message}`
     return { fault: fault.fault === 'release' ? 'Release' : 'Environment', reason: fault.reason, message }
+  }
+  if (hindrance !== undefined && isReason(hindrance.reason)) {
+    const { reason, message, endedAt } = hindrance
+    const until = endedAt === undefined ? '' : ` until ${endedAt}`
+    const held = ` was not ready in time: it was held up${until}: ${message}; ${health.message}`
+    return { fault: 'Environment', reason, message: held }
   }
   const blind = pods?.blind === undefined ? '' : `; ${pods.blind}`
   return { fault: 'Release', reason: 'RolloutTimeout', message: ` was not ready in time: ${health.message}${blind}` }

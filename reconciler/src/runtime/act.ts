@@ -4,6 +4,7 @@ import type { Standing } from '../core/conditions.ts'
 import { noteCorrections } from '../core/contested.ts'
 import type { Work } from '../core/desired.ts'
 import { courseOf } from '../core/failing.ts'
+import { noteHindrance } from '../core/hindrance.ts'
 import { entryKey, updateEntries } from '../core/inventory.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Plan, Stance } from '../core/plan.ts'
@@ -84,7 +85,9 @@ async function end(plan: Of<'fail'>, work: Work, turn: Turn, scope: ActScope): P
 }
 
 async function awaitRollout(plan: Of<'await'>, work: Work, turn: Turn, { observed }: ActScope): Promise<Next> {
-  const status = thawRollout(turn.status, { timeoutMs: work.timeoutMs, nowMs: turn.nowMs() })
+  const nowMs = turn.nowMs()
+  const thawed = thawRollout(turn.status, { timeoutMs: work.timeoutMs, nowMs })
+  const status = noteHindrance(thawed, observed.rollout?.pods?.fault, nowMs)
   const { pending } = plan
   await turn.write(status, { standing: standingOf(plan, 'progressing'), pending, drift: observed.drift })
   const deadlineMs = parseTime(rolloutOf(turn).deadline ?? '')
