@@ -57,14 +57,15 @@ function column(name: string, jsonPath: string, description: string): Readonly<R
 }
 
 /**
- * The API server prunes unknown fields by itself and refuses `additionalProperties: false`; a choice of literals is an
- * enum to it; and a field with a default is not required of whoever writes the object.
+ * The API server prunes unknown fields by itself and refuses `additionalProperties: false`; a literal, or
+ * a choice of them, is an enum to it; and a field with a default is not required of whoever writes the object.
  * https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
  */
 function toStructural(schema: unknown): StructuralSchema {
   if (!isFields(schema)) throw new TypeError('a schema is an object')
-  const { additionalProperties: _, anyOf, properties, required, items, ...rest } = schema
+  const { additionalProperties: _, anyOf, const: only, properties, required, items, ...rest } = schema
   if (Array.isArray(anyOf)) return { ...rest, type: 'string', enum: anyOf.map(literalOf) }
+  if (only !== undefined) return { ...rest, type: 'string', enum: [literalOf(schema)] }
 
   const fields = isFields(properties) ? properties : {}
   const mustHave = Array.isArray(required) ? required.filter((name: string) => !hasDefault(fields[name])) : []

@@ -220,10 +220,8 @@ export const RolloutStatusSchema = Type.Object(
       },
     ),
     purpose: Type.Optional(
-      Type.Union([Type.Literal('GoBack'), Type.Literal('Correct')], {
-        description:
-          'GoBack: the last good release is put back after the one in status.failed. Correct: what another hand ' +
-          'changed was taken back. Absent: a release.',
+      Type.Literal('GoBack', {
+        description: 'The last good release is put back after the one in status.failed. Absent: a release.',
       }),
     ),
     startedAt: Time,

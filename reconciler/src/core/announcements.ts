@@ -58,7 +58,6 @@ function ofRollout(before: DeliveryStatus, after: DeliveryStatus): readonly Anno
 
 function ofBeginning({ purpose, revision }: RolloutStatus, { failed }: DeliveryStatus): readonly Announcement[] {
   const tag = shortTag(revision.tag)
-  if (purpose === 'Correct') return []
   if (purpose === undefined) return [normal('Applying', 'Apply', `rolling out ${tag} (${revision.digest})`)]
   const why = failed === undefined ? [] : [warning(failed.reason, 'Await', failed.message)]
   return [...why, normal('GoingBack', 'GoBack', `going back to ${tag} (${revision.digest})`)]

@@ -126,7 +126,6 @@ function convict(status: DeliveryStatus, { revision, purpose }: RolloutStatus, f
   return failure.fault === 'Environment' || wasGood ? status : quarantine(status, revision, failure)
 }
 
-function remembered(status: DeliveryStatus, { revision, purpose }: RolloutStatus, { reason, nowMs }: Failure) {
-  if (purpose === 'Correct') return status.history ?? []
+function remembered(status: DeliveryStatus, { revision }: RolloutStatus, { reason, nowMs }: Failure) {
   return remember(status, { ...named(revision), outcome: 'Failed', reason, at: formatTime(nowMs) })
 }

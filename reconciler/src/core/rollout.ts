@@ -138,8 +138,7 @@ function pruning(rollout: RolloutStatus, revision: Revision): RolloutStatus {
 }
 
 /** What was good runs again, and is what it was. */
-function restore(status: DeliveryStatus, { revision, purpose }: RolloutStatus, nowMs: number): DeliveryStatus {
-  if (purpose === 'Correct') return status
+function restore(status: DeliveryStatus, { revision }: RolloutStatus, nowMs: number): DeliveryStatus {
   const at = formatTime(nowMs)
   const reason = status.failed?.reason
   const entry = { ...named(revision), outcome: 'RolledBack' as const, ...(reason !== undefined && { reason }), at }
