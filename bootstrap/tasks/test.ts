@@ -149,7 +149,15 @@ async function prepareApi(signal: AbortSignal): Promise<Prepared> {
 
 async function prepareE2e(signal: AbortSignal): Promise<Prepared> {
   const { platformDown, platformUp } = await import('../local/platform.ts')
-  const name = `test-${process.pid}`
-  await platformUp({ name, signal, onStep: (step) => console.log(`  ${step}`) })
-  return { env: { WINDLASS_TEST_CLUSTER: name }, release: () => platformDown({ name }) }
+  const { clearAbandoned, nameOfOwn } = await import('../local/abandoned.ts')
+  const name = nameOfOwn('test')
+  await clearAbandoned((step) => console.log(`  ${step}`))
+  const release = () => platformDown({ name })
+  try {
+    await platformUp({ name, signal, onStep: (step) => console.log(`  ${step}`) })
+  } catch (error) {
+    await release()
+    throw error
+  }
+  return { env: { WINDLASS_TEST_CLUSTER: name }, release }
 }

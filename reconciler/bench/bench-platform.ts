@@ -3,6 +3,7 @@ import { cpus, loadavg } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reconcilerIdentity } from '../../bootstrap/local/identities.ts'
 import { readPodUsage, type PodUsage } from '../../bootstrap/local/native/pod-usage.ts'
+import { clearAbandoned, nameOfOwn } from '../../bootstrap/local/abandoned.ts'
 import { platformDown, platformUp, type Platform } from '../../bootstrap/local/platform.ts'
 
 export interface BenchBounds {
@@ -28,13 +29,14 @@ export async function onPlatform<T>(
     process.exitCode = 1
     return undefined
   }
-  const name = `bench-${process.pid}`
+  const name = nameOfOwn('bench')
   const interruption = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)))
   }
   const bounds = { signal: interruption.signal, onStep: say }
   try {
+    await clearAbandoned(say)
     const platform = await platformUp({ name, ...needs, ...bounds })
     try {
       return await work(platform, bounds)
