@@ -240,6 +240,12 @@ export const RolloutStatusSchema = Type.Object(
         description: 'It ran already, and status knew nothing of it: a newer release waits until it is known to run.',
       }),
     ),
+    pin: Type.Optional(
+      Type.String({
+        maxLength: 150,
+        description: 'The pin under which it began: that pin alone does not begin it again.',
+      }),
+    ),
     leaseEpoch: Type.Optional(
       Type.Integer({ minimum: 0, description: 'Transitions of the lease under which this was written.' }),
     ),
@@ -310,6 +316,12 @@ export const InventoryEntrySchema = Type.Object(
         description: 'When it was taken back from another hand lately; after five within ten minutes it is left.',
         maxItems: 5,
         'x-kubernetes-list-type': 'atomic',
+      }),
+    ),
+    adopted: Type.Optional(
+      Type.Boolean({
+        description:
+          'It was there before the release that took it over, and none that holds it was ready: it is never deleted.',
       }),
     ),
     stale: Type.Optional(

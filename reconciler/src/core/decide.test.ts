@@ -158,6 +158,32 @@ const cases: Record<string, Case> = {
     }),
     expected: { kind: 'fail', reason: 'RolloutTimeout', message: 'r2 was not ready in time: 1 of 2' },
   },
+  'a rollout whose deadline passed while nobody looked is looked at for a while first': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ deadline: formatTime(nowMs - 600_000) }) }),
+      rollout: { ...inProgress, sinceMs: nowMs - 59_999 },
+    }),
+    expected: { kind: 'await' },
+  },
+  'and then has failed': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ deadline: formatTime(nowMs - 600_000) }) }),
+      rollout: { ...inProgress, sinceMs: nowMs - 60_000 },
+    }),
+    expected: { kind: 'fail', reason: 'RolloutTimeout' },
+  },
+  'a workload that another hand paused is held, for it takes up no other release either': {
+    observed: observed({
+      status: running(1, { rollout: rollout({ deadline: formatTime(nowMs) }) }),
+      rollout: { ...inProgress, pods: pods({ fault: 'environment', reason: 'WorkloadPaused', isFinal: false }) },
+    }),
+    expected: { kind: 'fail', fault: 'Environment', reason: 'WorkloadPaused', course: 'hold' },
+  },
+  'what runs of another repository than the spec names is not what is asked for': {
+    desired: desired({ spec: { image: { repository: 'contoso.azurecr.io/other', tags: '^r[0-9]+$' } } }),
+    observed: observed({ status: running(1), registry: { images: [] } }),
+    expected: { kind: 'rest', stance: 'waiting', reason: 'WaitingForFirstTag', message: /^r1 runs: no tag/ },
+  },
   'a rollout that the environment held up until shortly before its deadline was not the fault of its release': {
     observed: observed({
       status: running(1, {

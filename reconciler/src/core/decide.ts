@@ -132,9 +132,8 @@ function objectHeld(situation: Situation): Decision | undefined {
   if (pause.kind === 'running' || pause.objects.length === 0 || rollout === undefined) return undefined
   // Its deadline stops with it, for it is not the release that takes so long.
   if (rollout.phase === 'Applying') return { ...heldByPause(situation, pause.message), isFrozen: true }
-  if (rollout.phase === 'Waiting' && unlikeWritten(work, observed).length > 0) {
-    return heldByPause(situation, pause.message)
-  }
+  const unlike = rollout.phase === 'Waiting' ? unlikeWritten(work, observed) : []
+  if (unlike.length > 0) return { ...heldByPause(situation, `${unlike.join('; ')}; ${pause.message}`), isFrozen: true }
   if (rollout.phase !== 'Pruning') return undefined
   return {
     ...standing(situation),

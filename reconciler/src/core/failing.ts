@@ -96,6 +96,8 @@ export function goBack(
       startedAt: formatTime(nowMs),
       deadline: formatTime(nowMs + timeoutMs),
       attempt: 1,
+      // It counts on: pushes that follow one another would else never let it come to its end.
+      ...(rollout.superseded !== undefined && { superseded: rollout.superseded }),
       leaseEpoch,
     },
     history: remembered(status, rollout, failure),

@@ -25,6 +25,21 @@ export function staleEntries(inventory: readonly InventoryEntry[]): InventoryEnt
   return inventory.filter((entry) => entry.stale === true)
 }
 
+/** What is left once all is deleted that may be: of the newest release, and what a failed one took over and gave back. */
+export function keptEntries(inventory: readonly InventoryEntry[]): InventoryEntry[] {
+  return inventory.filter(({ stale, adopted }) => stale !== true || adopted === true)
+}
+
+/** A release is ready: what it took over is its own, and what others took over before is nobody's any more. */
+export function settleAdoption(inventory: readonly InventoryEntry[]): InventoryEntry[] {
+  return inventory
+    .filter(({ stale, adopted }) => stale !== true || adopted !== true)
+    .map((entry) => {
+      const { adopted: _, ...own } = entry
+      return own
+    })
+}
+
 /** Puts what was learnt of some entries in their place; the others stay. */
 export function updateEntries(
   inventory: readonly InventoryEntry[],

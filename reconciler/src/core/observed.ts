@@ -44,6 +44,8 @@ export interface RolloutView {
   readonly health: Health
   /** Objects that we wrote and that are not there. */
   readonly missing: readonly ObjectReference[]
+  /** Since when this process has looked at it: before, nobody may have. */
+  readonly sinceMs?: number
   /** What the pods tell; looked at while they are awaited. */
   readonly pods?: PodsSeen
 }

@@ -5,7 +5,7 @@ import { decide } from './decide.ts'
 import type { Desired } from './desired.ts'
 import type { Observed } from './observed.ts'
 import { quarantine } from './quarantine.ts'
-import { desired, digestOf, image, observed, revision, running, startMs } from './test-builders.ts'
+import { desired, digestOf, image, observed, revision, rollout, running, startMs } from './test-builders.ts'
 
 const nowMs = startMs + 3_600_000
 const dueNow = formatTime(nowMs)
@@ -13,6 +13,8 @@ const { tag, digest } = image(2)
 const highWater = { tag, digest, sequence: 2, pushedAt: formatTime(image(2).pushedAtMs) }
 const bad = quarantine(running(1), revision(2), { reason: 'CrashLooping', message: 'exit 1', nowMs })
 const down = { kind: 'retryable', reason: 'RegistryUnavailable', message: 'no answer' } as const
+
+const back = rollout({ revision: revision(1), purpose: 'GoBack' })
 
 interface Case {
   readonly desired?: Desired
@@ -56,6 +58,31 @@ const cases: Record<string, Case> = {
     desired: desired({ pause: { kind: 'paused', mode: 'releases', objects: [], warnings: [], message: 'paused' } }),
     observed: seen({ failed: failed({ nextTryAt: dueNow }) }),
     expected: { kind: 'rest', reason: 'RolledBack' },
+  },
+  'under a pin it begins at its time, whatever is newer': {
+    desired: desired({ pin: 'r2' }),
+    observed: seen({ failed: failed({ nextTryAt: dueNow, pin: 'r2' }) }, { registry: { images: [image(3)] } }),
+    expected: { kind: 'start', target: { kind: 'again', revision: { tag: 'r2' } } },
+  },
+  'what could not be gone back to is tried again by a retry of it': {
+    desired: desired({ retry: 'r1' }),
+    observed: seen({ failed: failed(), rollout: { ...back, phase: 'Failed' } }),
+    expected: { kind: 'start', target: { kind: 'again', attempt: 1, revision: { tag: 'r1' }, retry: 'r1' } },
+  },
+  'and by a pin': {
+    desired: desired({ pin: 'r1' }),
+    observed: seen({ failed: failed(), rollout: { ...back, phase: 'Failed' } }),
+    expected: { kind: 'start', target: { kind: 'pin', pin: 'r1' } },
+  },
+  'but not again by the pin under which it failed': {
+    desired: desired({ pin: 'r1' }),
+    observed: seen({ failed: failed(), rollout: { ...back, phase: 'Failed', pin: 'r1' } }),
+    expected: { kind: 'rest', stance: 'stalled', reason: 'GoingBackFailed' },
+  },
+  'what is held begins again by a pin to it': {
+    desired: desired({ pin: 'r2' }),
+    observed: seen({ rollout: rollout({ phase: 'Failed' }) }),
+    expected: { kind: 'start', target: { kind: 'pin', pin: 'r2' } },
   },
   'a newer release comes before another try': {
     observed: seen({ failed: failed({ nextTryAt: dueNow }) }, { registry: { images: [image(3)] } }),

@@ -19,6 +19,14 @@ export function failedAttempt({ desired, observed }: Situation): FailedAttempt |
   return attempt !== undefined && attempt.revision.repository === repositoryOf(desired) ? attempt : undefined
 }
 
+/** Each of which an operator may ask for another try: what failed, and where going back failed too, what it went to. */
+export function failedAttempts(situation: Situation): readonly FailedAttempt[] {
+  const { rollout } = situation
+  const failed = failedAttempt(situation)
+  const isBackFailed = rollout?.phase === 'Failed' && rollout.purpose === 'GoBack'
+  return [...(failed === undefined ? [] : [failed]), ...(isBackFailed ? [rollout] : [])]
+}
+
 /** Another try that an operator asked for; one-shot by value, and put off while something holds releases. */
 export function retried(situation: Situation): Decision | undefined {
   const { desired, observed } = situation
@@ -29,8 +37,8 @@ export function retried(situation: Situation): Decision | undefined {
   if (request.kind === 'odd') return { kind: 'letOut', reason: 'RetryNotFound', message: request.message, retry }
   const { name } = request
   const { quarantine = [] } = observed.status
-  const failed = failedAttempt(situation)
-  if (failed !== undefined && isNamed(failed.revision, name)) {
+  const failed = failedAttempts(situation).find(({ revision }) => isNamed(revision, name))
+  if (failed !== undefined) {
     const target = againTarget(failed, retry)
     if (isPinnedElsewhere(desired, failed.revision) || refusalOf(target, situation) !== undefined) return undefined
     const message = `rolling out ${shortTag(failed.revision.tag)} again, as asked`
@@ -45,15 +53,17 @@ export function retried(situation: Situation): Decision | undefined {
 
 /** A further try of what failed by the environment's fault, when its time has come. */
 export function dueAgain(situation: Situation): Decision | undefined {
-  const { desired, observed, nowMs, selection } = situation
+  const { desired, nowMs, selection } = situation
+  const { registry } = situation.observed
   const failed = failedAttempt(situation)
   if (failed === undefined || desired.pause.kind === 'paused') return undefined
   const dueMs = parseTime(failed.nextTryAt ?? '')
   if (dueMs === undefined || nowMs < dueMs) return undefined
   if (isPinnedElsewhere(desired, failed.revision)) return undefined
-  // Invariant 1: what could not be read may be newer; and where the newest is refused none older is tried.
-  if (observed.registry.problem !== undefined || observed.registry.images === undefined) return undefined
-  if (selection.kind !== 'none') return undefined
+  // Under a pin nothing newer takes its place; else invariant 1: what could not be read may be newer, and where the
+  // newest is refused none older is tried.
+  const isNewest = registry.problem === undefined && registry.images !== undefined && selection.kind === 'none'
+  if (desired.pin === undefined && !isNewest) return undefined
   const target = againTarget(failed)
   if (refusalOf(target, situation) !== undefined) return undefined
   const message = `rolling out ${shortTag(failed.revision.tag)} again: attempt ${target.attempt} of ${maxAttempts}`

@@ -13,6 +13,7 @@ import {
   judgePlace,
   troubleOfOld,
 } from './pod-findings.ts'
+import { pausedBy } from './paused-workload.ts'
 import { splitPods, type WorkloadView } from './pod-revision.ts'
 import type { Pod, PodContainer } from './pod.ts'
 import { count, fields } from './untyped.ts'
@@ -101,11 +102,16 @@ function rankOf({ fault, isFinal, reason }: Finding): number {
 }
 
 function faultsOf(view: WorkloadView, { bundled, sinceMs, isGoingBack = false }: PodsView): readonly Ranked[] {
+  const hand = pausedBy(view.workload)
+  if (hand !== undefined) {
+    const finding = environment('WorkloadPaused', `is paused by ${hand}; kubectl rollout resume lets it go on`)
+    return [{ fault: faultOf(finding, view.workload), rank: rankOf(finding) }]
+  }
   const revisions = splitPods(view)
   if (revisions === undefined) return []
   const { fresh, old } = revisions
   const oldTrouble = isGoingBack ? undefined : troubleOfOld(old, sinceMs)
-  const evicted = evictedPods(fresh)
+  const evicted = evictedPods(fresh.filter((pod) => isNew(pod, sinceMs)))
   const refusal = creationRefusal(view, sinceMs)
   const told = (finding: Finding | undefined, pod?: Pod, container?: PodContainer): readonly Ranked[] =>
     finding === undefined ? [] : [{ fault: faultOf(finding, view.workload, pod, container), rank: rankOf(finding) }]
@@ -119,12 +125,35 @@ function faultsOf(view: WorkloadView, { bundled, sinceMs, isGoingBack = false }:
         ...told(judgePlace(pod), pod),
         ...told(judgeHeldUp(pod, view, bundled), pod),
         ...pod.containers.flatMap((container) =>
-          told(blame(judgeContainer(container, pod, bundled), oldTrouble), pod, container),
+          told(blame(judgeNow(container, pod, { bundled, sinceMs }), oldTrouble), pod, container),
         ),
         ...told(pod.isReady || oldTrouble === undefined ? undefined : environment('OldPodsFailing', oldTrouble), pod),
       ]),
   ]
 }
+
+/**
+ * A pod that was there before it all began, as after another try of the same release, may be about to recover from what
+ * befell it then: what it came to before is not held against the release, and what it comes to since is not yet final.
+ */
+function judgeNow(
+  container: PodContainer,
+  pod: Pod,
+  { bundled, sinceMs }: Pick<PodsView, 'bundled' | 'sinceMs'>,
+): Finding | undefined {
+  if (isNew(pod, sinceMs)) return judgeContainer(container, pod, bundled)
+  const { lastEnd, ...rest } = container
+  const isPast = (lastEnd?.atMs ?? 0) < sinceMs - skewMs
+  const finding = judgeContainer(isPast ? rest : container, pod, bundled)
+  return finding && { ...finding, isFinal: false }
+}
+
+function isNew({ createdAtMs }: Pod, sinceMs: number): boolean {
+  return createdAtMs >= sinceMs - skewMs
+}
+
+/** The clocks of leader, API server and node differ, and a pod's times are whole seconds. */
+const skewMs = 10_000
 
 /** What befalls the release before just as well is not the fault of this one. */
 function blame(finding: Finding | undefined, oldTrouble: string | undefined): Finding | undefined {

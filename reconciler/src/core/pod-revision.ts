@@ -50,6 +50,11 @@ export function freshReplicaSet(deployment: KubeObject, replicaSets: readonly Ku
 const revisionAnnotation = 'deployment.kubernetes.io/revision'
 const hashLabel = 'controller-revision-hash'
 
+/** Name of the ControllerRevision that a StatefulSet made a pod to. */
+export function revisionOf({ metadata }: KubeObject): string | undefined {
+  return metadata.labels?.[hashLabel]
+}
+
 function isTakenUp({ metadata, spec, status }: KubeObject): boolean {
   const observed = count(fields(status), 'observedGeneration', -1)
   return (
@@ -68,7 +73,7 @@ function freshness(view: WorkloadView): ((pod: KubeObject) => boolean) | undefin
   }
   if (workload.kind === 'StatefulSet') {
     const revision = text(fields(workload['status'])['updateRevision'])
-    return revision === '' ? undefined : (pod) => pod.metadata.labels?.[hashLabel] === revision
+    return revision === '' ? undefined : (pod) => revisionOf(pod) === revision
   }
   // A DaemonSet keeps its hash to itself, but its generation of the template is on the pods that it makes. Going back
   // makes a new generation of an old hash, so that pods of an older one may be fresh too.

@@ -13,6 +13,7 @@ export interface Pod {
   readonly isReady: boolean
   readonly conditions: ReadonlyMap<string, PodCondition>
   readonly hasReadinessGates: boolean
+  readonly createdAtMs: number
   /** Init containers first, in the order in which they start. */
   readonly containers: readonly PodContainer[]
   readonly object: KubeObject
@@ -65,6 +66,7 @@ export function readPod(object: KubeObject): Pod {
     isReady: conditions.get('Ready')?.status === 'True',
     conditions,
     hasReadinessGates: list(spec['readinessGates']).length > 0,
+    createdAtMs: parseTime(text(object.metadata['creationTimestamp'])) ?? 0,
     containers: readContainers(spec, status),
     object,
   }

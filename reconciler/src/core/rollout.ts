@@ -9,7 +9,7 @@ import {
 } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import { endContests } from './contested.ts'
-import { currentEntries, mergeInventory } from './inventory.ts'
+import { keptEntries, mergeInventory, settleAdoption } from './inventory.ts'
 import { acquit, letOut } from './quarantine.ts'
 import { isOfRepository, isUndecided, isVeryRelease, rememberTag, settleTag } from './releases.ts'
 
@@ -24,6 +24,8 @@ export interface Beginning {
   readonly attempt?: number
   /** The value of the annotation that asked for it. */
   readonly retry?: string
+  /** The value of the annotation that chose it. */
+  readonly pin?: string
   readonly timeoutMs: number
   /** It runs already. */
   readonly takesOver?: boolean
@@ -40,6 +42,7 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
     superseded,
     attempt = 1,
     retry,
+    pin,
     takesOver = false,
     timeoutMs,
     leaseEpoch,
@@ -65,6 +68,7 @@ export function beginRollout(status: DeliveryStatus, beginning: Beginning): Deli
       attempt,
       leaseEpoch,
       ...(superseded > 0 && { superseded }),
+      ...(pin !== undefined && { pin }),
       ...(takesOver && { takesOver }),
     },
     inventory: mergeInventory(endContests(status.inventory ?? []), objects),
@@ -110,12 +114,13 @@ export function finishRollout(
 ): DeliveryStatus {
   const { rollout: _, ...rest } =
     rollout.purpose === undefined ? succeed(status, rollout, nowMs) : restore(status, rollout, nowMs)
-  const inventory = status.inventory ?? []
+  const { inventory: known = [] } = status
+  const inventory = rollout.purpose === undefined ? settleAdoption(known) : known
   const mustPrune = prune && inventory.some(({ stale }) => stale === true)
   return {
     ...rest,
     ...(mustPrune && { rollout: pruning(rollout, rest.current ?? rollout.revision) }),
-    inventory: mustPrune ? inventory : currentEntries(inventory),
+    inventory: mustPrune ? inventory : keptEntries(inventory),
   }
 }
 
@@ -147,7 +152,7 @@ function restore(status: DeliveryStatus, { revision }: RolloutStatus, nowMs: num
 
 export function prunedObjects(status: DeliveryStatus): DeliveryStatus {
   const { rollout: _, ...rest } = status
-  return { ...rest, inventory: currentEntries(status.inventory ?? []) }
+  return { ...rest, inventory: keptEntries(status.inventory ?? []) }
 }
 
 /** While every write is forbidden no time is lost: the wait starts afresh after the pause. */

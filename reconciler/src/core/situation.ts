@@ -46,6 +46,9 @@ export function repositoryOf({ work }: Desired): string | undefined {
 }
 
 export function isPinApplied({ desired, observed }: Situation): boolean {
+  const { rollout } = observed.status
+  // What failed counts as tried only under this very pin: else a pin is how an operator asks for it (invariant 9).
+  if (rollout?.phase === 'Failed') return rollout.pin === desired.pin
   const applied = appliedRevision(observed.status)
   const repository = repositoryOf(desired)
   if (repository !== undefined && applied?.repository !== repository) return false

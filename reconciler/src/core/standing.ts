@@ -8,13 +8,23 @@ import type { Rest } from './plan.ts'
 import {
   againTarget,
   failedAttempt,
+  failedAttempts,
   nextTryWords,
   quarantinedCandidate,
   quarantineMessage,
   rolledBackWords,
 } from './once-more.ts'
 import { shortTag } from './releases.ts'
-import { blocked, isPinApplied, listObjects, refusalOf, rest, type Decision, type Situation } from './situation.ts'
+import {
+  blocked,
+  isPinApplied,
+  listObjects,
+  refusalOf,
+  repositoryOf,
+  rest,
+  type Decision,
+  type Situation,
+} from './situation.ts'
 
 /** Nothing is to be done: why, and whether that is well. */
 export function standing(situation: Situation): Decision & Rest {
@@ -75,11 +85,12 @@ function untilNextTry(situation: Situation): Pick<Rest, 'untilMs'> {
 }
 
 function refusedAgain(situation: Situation) {
-  const failed = failedAttempt(situation)
-  if (failed === undefined) return undefined
   const { retry } = situation.desired
-  const asked = retry === undefined ? undefined : refusalOf(againTarget(failed, retry), situation)
-  return asked ?? refusalOf(againTarget(failed), situation)
+  const targets = failedAttempts(situation).flatMap((failed) => [
+    ...(retry === undefined ? [] : [againTarget(failed, retry)]),
+    againTarget(failed),
+  ])
+  return targets.map((target) => refusalOf(target, situation)).find((refusal) => refusal !== undefined)
 }
 
 function settled(situation: Situation, runs: string): Decision & Rest {
@@ -88,7 +99,10 @@ function settled(situation: Situation, runs: string): Decision & Rest {
   const next = isPinWaiting ? desired.pin : candidate?.tag
   const waits = next === undefined ? '' : `; ${shortTag(next)} waits`
   const hold = desired.pause.kind === 'paused' ? `${waits}: ${desired.pause.message}` : waits
-  if (observed.status.current === undefined) {
+  // What runs of another repository is not what is asked for.
+  const { current } = observed.status
+  const isElsewhere = candidate === undefined && current?.repository !== repositoryOf(desired)
+  if (current === undefined || isElsewhere) {
     if (desired.pause.kind === 'paused') return rest('waiting', 'Paused', `${runs}${hold}`)
     return rest('waiting', 'WaitingForFirstTag', `${runs}: no tag of the repository matches spec.image.tags`)
   }

@@ -195,6 +195,7 @@ export class World {
       superseded,
       ...(isAgain && { attempt: target.attempt }),
       ...(isAgain && target.retry !== undefined && { retry: target.retry }),
+      ...(target.kind === 'pin' && { pin: target.pin }),
       timeoutMs: 300_000,
       leaseEpoch: 1,
       nowMs: this.#nowMs,

@@ -63,8 +63,8 @@ function waiting(rollout: RolloutStatus, work: Work, situation: Situation): Deci
   const { observed, nowMs } = situation
   const what = describeRollout(rollout, observed.status.failed)
   const isBack = rollout.purpose === 'GoBack'
-  const deadlineMs = deadlineOf(rollout)
-  const isLate = deadlineMs !== undefined && nowMs >= deadlineMs
+  const endMs = endOfWait(rollout, observed, work)
+  const isLate = endMs !== undefined && nowMs >= endMs
   const unlike = unlikeWritten(work, observed)
   // Another hand that does it again and again gains the release no time.
   if (unlike.length > 0 && !isLate) {
@@ -79,7 +79,8 @@ function waiting(rollout: RolloutStatus, work: Work, situation: Situation): Deci
   const failure = failureOf(health, isLate, rollout, work, situation)
   if (failure !== undefined) {
     const { culprit } = observed.rollout?.pods ?? {}
-    const course = courseOf(observed.status, rollout, work)
+    // What is paused by hand takes up no other release either.
+    const course = failure.reason === 'WorkloadPaused' ? 'hold' : courseOf(observed.status, rollout, work)
     return {
       ...failure,
       kind: 'fail',
@@ -103,6 +104,22 @@ function waiting(rollout: RolloutStatus, work: Work, situation: Situation): Deci
   const message = isBack ? `${what}: ${health.message}${seen}` : `${what} is rolled out: ${health.message}${seen}`
   return { kind: 'await', reason: isBack ? 'GoingBack' : 'RolloutProgressing', message }
 }
+
+/**
+ * When a rollout that is awaited has failed: at its deadline, and not before somebody has looked at it for a while. Where
+ * no leader was there the nodes may not have been either, and nobody's absence is a release's fault.
+ */
+export function endOfWait(
+  rollout: RolloutStatus,
+  { rollout: seen }: Pick<Observed, 'rollout'>,
+  { timeoutMs }: Pick<Work, 'timeoutMs'>,
+): number | undefined {
+  const deadlineMs = deadlineOf(rollout)
+  if (deadlineMs === undefined || seen?.sinceMs === undefined) return deadlineMs
+  return Math.max(deadlineMs, seen.sinceMs + Math.min(timeoutMs / 2, leastLookMs))
+}
+
+const leastLookMs = 60_000
 
 type FailureCause = Pick<Extract<Plan, { kind: 'fail' }>, 'fault' | 'reason' | 'message'>
 

@@ -1,5 +1,6 @@
-import { deliveryLabel, fieldManager, formatOwner, ownerAnnotation, parseOwner } from '../api/annotations.ts'
+import { deliveryLabel, formatOwner, ownerAnnotation, parseOwner } from '../api/annotations.ts'
 import type { KubeObject } from '../api/object.ts'
+import { isOurApply } from '../core/owned-fields.ts'
 
 export type Ownership =
   | { readonly kind: 'ours' }
@@ -28,8 +29,4 @@ function wasApplied({ metadata }: KubeObject, delivery: string): boolean {
   const label = metadata.labels?.[deliveryLabel]
   if (label !== undefined && label !== delivery) return false
   return metadata.managedFields?.some(isOurApply) ?? false
-}
-
-function isOurApply({ manager, operation }: { readonly manager?: string; readonly operation?: string }): boolean {
-  return manager === fieldManager && operation === 'Apply'
 }

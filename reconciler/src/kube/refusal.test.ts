@@ -45,6 +45,16 @@ const cases: ReadonlyArray<{
     error: { kind: 'waiting', reason: 'ApplyRefused', message: /exceeded quota/ },
   },
   {
+    name: 'a webhook of the cluster does not answer: the API server itself is well',
+    code: 500,
+    body: {
+      reason: 'InternalError',
+      message:
+        'Internal error occurred: failed calling webhook "policy.example.com": failed to call webhook: connection refused',
+    },
+    error: { kind: 'retryable', reason: 'WebhookFailed', message: /policy\.example\.com/ },
+  },
+  {
     name: 'our own right is missing',
     code: 403,
     request: ownRead,

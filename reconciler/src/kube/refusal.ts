@@ -77,7 +77,10 @@ export function refusalError(refusal: Refusal, request: RefusedRequest): AppErro
         ? new AppError({ kind: 'retryable', reason: 'ApiConflict', message: failed })
         : invalid(request, failed)
     default:
-      return isUntypedPatch(refusal) ? invalid(request, failed) : unavailable(refusal, failed)
+      if (isUntypedPatch(refusal)) return invalid(request, failed)
+      return isWebhookFailure(refusal)
+        ? new AppError({ kind: 'retryable', reason: 'WebhookFailed', message: failed })
+        : unavailable(refusal, failed)
   }
 }
 
@@ -131,6 +134,11 @@ function isAnotherObject({ causes }: Refusal): boolean {
 /** An unknown field or a value of the wrong type in a server-side apply is answered with a bare 500 (seen in v1.36). */
 function isUntypedPatch({ code, reason, message }: Refusal): boolean {
   return code === 500 && reason === '' && message.startsWith('failed to create typed patch object')
+}
+
+/** The API server is well: an admission webhook of the cluster did not answer, and says whose it is. */
+function isWebhookFailure({ code, message }: Refusal): boolean {
+  return code === 500 && message.includes('failed calling webhook')
 }
 
 interface Status {

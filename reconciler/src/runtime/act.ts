@@ -1,7 +1,5 @@
 import type { InventoryEntry } from '../api/delivery.ts'
-import { parseTime } from '../api/time.ts'
 import type { Standing } from '../core/conditions.ts'
-import { noteCorrections } from '../core/contested.ts'
 import type { Work } from '../core/desired.ts'
 import { courseOf } from '../core/failing.ts'
 import { noteHindrance } from '../core/hindrance.ts'
@@ -12,6 +10,7 @@ import { letOut } from '../core/quarantine.ts'
 import { appliedRevision, keepSnapshot } from '../core/releases.ts'
 import { objectKey } from '../core/replicas.ts'
 import { claimRollout, finishRollout, freezeRollout, prunedObjects, thawRollout } from '../core/rollout.ts'
+import { endOfWait } from '../core/under-way.ts'
 import type { ObjectStore, PodSource } from '../kube/ports.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { begin, type BeginScope } from './begin.ts'
@@ -21,7 +20,7 @@ import { pruneObjects } from './prune.ts'
 import { releasedObjects } from './released-objects.ts'
 import { leaveReplicas } from './replicas.ts'
 import { rolloutOf, type Turn } from './turn.ts'
-import { writeAgain, writeObject, type Refused } from './write-objects.ts'
+import { countCorrections, writeAgain, writeObject, type Refused } from './write-objects.ts'
 
 export interface ActScope extends BeginScope, FailScope, DeletionScope {
   readonly objects: ObjectStore
@@ -90,8 +89,8 @@ async function awaitRollout(plan: Of<'await'>, work: Work, turn: Turn, { observe
   const status = noteHindrance(thawed, observed.rollout?.pods?.fault, nowMs)
   const { pending } = plan
   await turn.write(status, { standing: standingOf(plan, 'progressing'), pending, drift: observed.drift })
-  const deadlineMs = parseTime(rolloutOf(turn).deadline ?? '')
-  return deadlineMs === undefined ? onEvent : { kind: 'after', ms: Math.max(0, deadlineMs - turn.nowMs()) }
+  const endMs = endOfWait(rolloutOf(turn), observed, work)
+  return endMs === undefined ? onEvent : { kind: 'after', ms: Math.max(0, endMs - turn.nowMs()) }
 }
 
 async function finish(plan: Of<'finish'>, work: Work, turn: Turn): Promise<Next> {
@@ -144,7 +143,7 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   const changed = objects.filter((object) => wanted.has(objectKey(object)))
   const drifted = await leaveReplicas(changed, objects, { ...scope, tenant: turn.tenant, signal: turn.signal })
   // What is about to be taken back stands in status first, as for a release; how it stands otherwise is as before.
-  const inventory = noteCorrections(turn.status.inventory ?? [], plan.objects, turn.nowMs())
+  const inventory = countCorrections(turn, plan.objects)
   await turn.write(keepSnapshot({ ...turn.status, inventory }, revision, snapshot), {
     standing: standingOf(plan, 'unknown'),
     pending: 'unknown',

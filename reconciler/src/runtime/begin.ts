@@ -59,6 +59,7 @@ async function writeAhead(
     superseded,
     ...(again !== undefined && { attempt: again.attempt }),
     ...(again?.retry !== undefined && { retry: again.retry }),
+    ...(target.kind === 'pin' && { pin: target.pin }),
     takesOver: target.kind === 'running',
     timeoutMs,
     leaseEpoch: turn.leaseEpoch,

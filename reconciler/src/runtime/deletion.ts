@@ -1,4 +1,5 @@
 import type { InventoryEntry } from '../api/delivery.ts'
+import { supportedKinds } from '../api/kinds.ts'
 import type { KubeObject } from '../api/object.ts'
 import { formatTime } from '../api/time.ts'
 import { endingOf, hasFinalizer, wantsFinalizer } from '../core/deletion.ts'
@@ -54,7 +55,7 @@ export async function endDelivery(turn: Turn, scope: DeletionScope): Promise<Nex
 }
 
 async function leaveAll(why: string, turn: Turn, scope: DeletionScope): Promise<Next> {
-  const left = (turn.status.inventory ?? []).map(({ kind, name }) => `${kind}/${name}`)
+  const left = deliveredBy(turn, scope).map(({ kind, name }) => `${kind}/${name}`)
   turn.warn('Orphaned', `left behind, for ${why}: ${left.length === 0 ? 'nothing was delivered' : listOf(left)}`)
   return release(turn, scope)
 }
@@ -77,7 +78,7 @@ interface Removed {
 /** What lets traffic in goes first: the inventory is in the order in which objects are written. */
 async function removeAll(turn: Turn, scope: DeletionScope): Promise<Removed> {
   const removed = { kept: [] as string[], forbidden: [] as string[], problems: [] as string[] }
-  for (const entry of (turn.status.inventory ?? []).toReversed()) {
+  for (const entry of deliveredBy(turn, scope).toReversed()) {
     const name = `${entry.kind}/${entry.name}`
     try {
       const why = isPaused(entry, turn, scope.world) ? 'it is paused' : await removeOne(entry, turn, scope)
@@ -89,6 +90,15 @@ async function removeAll(turn: Turn, scope: DeletionScope): Promise<Removed> {
     }
   }
   return removed
+}
+
+/** Where status was lost, what the watch shows with our label; the mark of each tells whether it is ours to delete. */
+function deliveredBy({ key, status }: Turn, { world }: DeletionScope): readonly InventoryEntry[] {
+  if (status.inventory !== undefined) return status.inventory
+  return world.objects.seenOf(key).flatMap(({ group, kind, name }) => {
+    const supported = supportedKinds.find((candidate) => candidate.group === group && candidate.kind === kind)
+    return supported === undefined ? [] : [{ apiVersion: supported.apiVersion, kind, name }]
+  })
 }
 
 async function removeOne(entry: InventoryEntry, turn: Turn, { world, objects }: DeletionScope) {

@@ -25,6 +25,10 @@ export interface Memory {
   rendered?: { readonly revision: Revision; readonly objects: readonly KubeObject[]; readonly snapshot: Snapshot }
   /** What stood in the way when the objects of the rollout were written last. */
   trouble?: Trouble
+  /** Since when the rollout that began then has been looked at. */
+  awaited?: { readonly startedAt: string; readonly sinceMs: number }
+  /** Objects whose correction is counted, and that are not written yet: to try again is no further correction. */
+  readonly counted: Set<string>
   /** Notices that were given already. */
   told: ReadonlySet<string>
   /** Reconciles in a row that failed. */
@@ -49,5 +53,5 @@ export function seenHealth(object: KubeObject, health: Health, isChanged: boolea
 const podKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet'])
 
 export function newMemory(uid: string): Memory {
-  return { uid, healths: new Map(), told: new Set(), refusals: 0, failures: 0, rounds: 0 }
+  return { uid, healths: new Map(), counted: new Set(), told: new Set(), refusals: 0, failures: 0, rounds: 0 }
 }

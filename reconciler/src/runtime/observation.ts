@@ -9,6 +9,7 @@ import { ownedFieldsHash } from '../core/owned-fields.ts'
 import { isAwaited } from '../core/releases.ts'
 import { autoscaled, isScaled, objectKey } from '../core/replicas.ts'
 import type { ObjectStore, Tenant } from '../kube/ports.ts'
+import type { Clock } from './clock.ts'
 import { seenHealth, type Memory } from './memory.ts'
 import type { ObjectTracker } from './object-tracker.ts'
 import { findRunning } from './recovery.ts'
@@ -21,6 +22,7 @@ export interface ObservationScope {
   readonly rolloutPods: Pick<RolloutPods, 'look' | 'release'>
   readonly registry: RegistryView
   readonly memory: Memory
+  readonly clock: Pick<Clock, 'nowMs'>
   readonly tenant: Tenant
   readonly signal: AbortSignal
 }
@@ -36,12 +38,13 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
     ...(refusal !== undefined && { refusal }),
     ...(trouble !== undefined && { trouble }),
   }
-  const { rollout, inventory = [] } = status
+  const { rollout, inventory = [], current } = status
   if (rollout?.phase !== 'Waiting' || desired.isDeleting) scope.rolloutPods.release(scope.key)
   if (desired.isDeleting || desired.work.kind === 'invalid') return { ...base, drift: [] }
 
   if (rollout !== undefined && isAwaited(rollout)) {
-    return { ...base, ...(await viewRollout(rollout, currentEntries(inventory), scope)) }
+    const isFirst = current === undefined
+    return { ...base, ...(await viewRollout(rollout, currentEntries(inventory), { ...scope, isFirst })) }
   }
   // While objects are written or deleted, or where a release failed in the midst of it, they differ because of us.
   const isSettled = rollout === undefined || (rollout.phase === 'Failed' && rollout.revision.appliedAt !== undefined)
@@ -53,10 +56,15 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
   }
 }
 
+interface RolloutScope extends ObservationScope {
+  /** No release was ever ready. */
+  readonly isFirst: boolean
+}
+
 async function viewRollout(
   rollout: RolloutStatus,
   entries: readonly InventoryEntry[],
-  scope: ObservationScope,
+  scope: RolloutScope,
 ): Promise<{ readonly rollout: RolloutView; readonly drift: readonly DriftedObject[] }> {
   const sinceMs = parseTime(rollout.revision.appliedAt ?? '')
   const options = sinceMs === undefined ? {} : { sinceMs }
@@ -76,21 +84,32 @@ async function viewRollout(
   const pods =
     rollout.phase === 'Waiting' && health.state !== 'current' ? await lookAtPods(rollout, entries, scope) : {}
   return {
-    rollout: { health, missing: missing.map(({ entry }) => referenceOf(entry, namespace)), ...pods },
+    rollout: {
+      health,
+      missing: missing.map(({ entry }) => referenceOf(entry, namespace)),
+      sinceMs: lookedAtSince(rollout, scope),
+      ...pods,
+    },
     drift: changed.map(({ entry }) => ({ ...referenceOf(entry, namespace), isMissing: false })),
   }
+}
+
+function lookedAtSince({ startedAt }: RolloutStatus, { memory, clock }: RolloutScope): number {
+  if (memory.awaited?.startedAt !== startedAt) memory.awaited = { startedAt, sinceMs: clock.nowMs() }
+  return memory.awaited.sinceMs
 }
 
 async function lookAtPods(
   { revision, startedAt, purpose }: RolloutStatus,
   entries: readonly InventoryEntry[],
-  { key, memory, rolloutPods, tenant, signal }: ObservationScope,
+  { key, memory, rolloutPods, isFirst, tenant, signal }: RolloutScope,
 ): Promise<Pick<RolloutView, 'pods'>> {
   const request = {
     workloads: [...memory.healths.values()].flatMap(({ object }) => object ?? []),
     bundled: new Set(entries.map(({ kind, name }) => `${kind}/${name}`)),
     sinceMs: parseTime(revision.appliedAt ?? startedAt) ?? 0,
     isGoingBack: purpose === 'GoBack',
+    isFirst,
     tenant,
   }
   return { pods: await rolloutPods.look(key, request, signal) }

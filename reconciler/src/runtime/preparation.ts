@@ -1,3 +1,4 @@
+import { ownerAnnotation } from '../api/annotations.ts'
 import type { HighWater, InventoryEntry, Revision } from '../api/delivery.ts'
 import { maxInventory } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
@@ -5,10 +6,11 @@ import { formatTime } from '../api/time.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
 import { isDigest, isTag } from '../core/image-reference.ts'
-import { mergeInventory } from '../core/inventory.ts'
+import { entryKey, mergeInventory } from '../core/inventory.ts'
 import type { Target } from '../core/plan.ts'
 import { quarantineMessage } from '../core/once-more.ts'
 import { findQuarantined } from '../core/quarantine.ts'
+import { objectKey } from '../core/replicas.ts'
 import { toHighWater, toRevision, toSeen, type SeenImage } from '../core/releases.ts'
 import type { DryRun, ObjectStore, SnapshotStore } from '../kube/ports.ts'
 import type { Tag, TagSource } from '../registry/tag-source.ts'
@@ -51,7 +53,15 @@ export async function prepare(target: Target, work: Work, turn: Turn, scope: Pre
   }
   const wanted = await leaveReplicas(rendered, rendered, { ...scope, tenant, signal })
   const dryRuns = await scope.objects.dryRunAll(wanted, { tenant, force: true, adopt: work.spec.adopt, signal })
-  return { revision, highWater, entries, rendered, dryRuns }
+  return { revision, highWater, entries: entries.map((entry) => markAdopted(entry, dryRuns, turn)), rendered, dryRuns }
+}
+
+/** What another tool made is taken over by the release, and not deleted with it where that fails. */
+function markAdopted(entry: InventoryEntry, dryRuns: readonly DryRun[], { status }: Turn): InventoryEntry {
+  const live = dryRuns.find(({ object }) => objectKey(object) === entryKey(entry))?.live
+  const isKnown = status.inventory?.some((known) => entryKey(known) === entryKey(entry)) === true
+  if (live === undefined || isKnown || live.metadata.annotations?.[ownerAnnotation] !== undefined) return entry
+  return { ...entry, adopted: true }
 }
 
 type Release = Pick<Preparation, 'revision' | 'highWater' | 'rendered'>

@@ -49,6 +49,7 @@ export async function removeObject(entry: InventoryEntry, scope: RemovalScope): 
 /** Undefined where the object may be deleted. */
 function reasonToKeep(object: KubeObject, entry: InventoryEntry, { desired }: Turn): string | undefined {
   const { annotations = {}, uid } = object.metadata
+  if (entry.adopted === true) return 'it was there before, and no release that holds it was ready'
   if (object.kind === 'PersistentVolumeClaim') return 'data is never deleted'
   if (annotations[operatorAnnotations.prune] === 'disabled') return `${operatorAnnotations.prune} is disabled`
   const owner = parseOwner(annotations[ownerAnnotation] ?? '')

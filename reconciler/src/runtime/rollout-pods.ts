@@ -24,6 +24,8 @@ export interface LookRequest {
   readonly bundled: ReadonlySet<string>
   readonly sinceMs: number
   readonly isGoingBack?: boolean
+  /** Nothing was ever well before. */
+  readonly isFirst?: boolean
   readonly tenant: Tenant
 }
 
@@ -89,7 +91,7 @@ export class RolloutPods {
     return {
       ...(fault !== undefined && { fault }),
       ...(culprit !== undefined && { culprit }),
-      stuck: views.flatMap(stuckPods),
+      stuck: views.flatMap((view) => stuckPods(view, request)),
       ...(blind.size > 0 && { blind: [...blind].join('; ') }),
     }
   }

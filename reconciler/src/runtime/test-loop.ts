@@ -33,7 +33,7 @@ import { World } from './world.ts'
 
 const ownNamespace = 'windlass-system'
 const host = 'contoso.azurecr.io'
-const patienceMs = 30_000
+const patienceMs = 90_000
 
 /** What a test says of a spec; the server gives the rest its defaults. */
 export type TestSpec = Partial<Omit<DeliverySpec, 'rollout'>> & { readonly rollout?: Partial<DeliverySpec['rollout']> }

@@ -1,9 +1,10 @@
 import type { DeliveryStatus, InventoryEntry } from '../api/delivery.ts'
-import type { KubeObject } from '../api/object.ts'
+import type { KubeObject, ObjectReference } from '../api/object.ts'
 import { noteCorrections } from '../core/contested.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError, troubleOf } from '../core/errors.ts'
 import { healthOf } from '../core/health.ts'
+import { entryKey } from '../core/inventory.ts'
 import { ownedFieldsHash } from '../core/owned-fields.ts'
 import type { Observed } from '../core/observed.ts'
 import type { Plan } from '../core/plan.ts'
@@ -67,7 +68,15 @@ function countRewrites(turn: Turn, { observed }: { readonly observed: Observed }
   const { status } = turn
   if (status.rollout?.phase !== 'Waiting') return status
   const unlike = [...observed.drift, ...(observed.rollout?.missing ?? [])]
-  return { ...status, inventory: noteCorrections(status.inventory ?? [], unlike, turn.nowMs()) }
+  return { ...status, inventory: countCorrections(turn, unlike) }
+}
+
+/** In the inventory as it is about to be written, before the objects are: a restart loses no count. */
+export function countCorrections(turn: Turn, objects: readonly ObjectReference[]): InventoryEntry[] {
+  const { status, memory } = turn
+  const uncounted = objects.filter((object) => !memory.counted.has(entryKey(object)))
+  for (const object of uncounted) memory.counted.add(entryKey(object))
+  return noteCorrections(status.inventory ?? [], uncounted, turn.nowMs())
 }
 
 /** The first time, with what the dry run just saw. */
@@ -93,6 +102,7 @@ export async function writeObject(
   const seen = result === undefined ? {} : { seen: { live } }
   const written = await objects.apply(object, { tenant, force: true, adopt, signal, ...seen })
   tracker.verified(key, written)
+  memory.counted.delete(objectKey(written))
   const health = healthOf(written, { sinceMs: turn.nowMs() })
   memory.healths.set(objectKey(written), seenHealth(written, health, false))
   const hash = ownedFieldsHash(written)
