@@ -1,7 +1,7 @@
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { processesBelow, readHierarchies } from './cgroups.ts'
-import { cgroupOf } from './record.ts'
+import { podGroups } from './pod-processes.ts'
 
 /** What a pod uses of this machine, pause container and whatever ran in it for a moment included. */
 export interface PodUsage {
@@ -27,16 +27,12 @@ interface PodGroup {
   readonly cpuFile: string
 }
 
-/** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/: the kubelet has a group for each class but Guaranteed. */
-const qosGroups = ['burstable', 'besteffort', '']
-
 /** https://docs.kernel.org/admin-guide/cgroup-v1/cpuacct.html, https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu */
 const cpuFiles = { 1: 'cpuacct.usage', 2: 'cpu.stat' } as const
 
 async function findPodGroup(clusterName: string, podUid: string): Promise<PodGroup> {
   for (const { mountPoint, version } of await readHierarchies()) {
-    for (const qos of qosGroups) {
-      const group = join(cgroupOf(clusterName), 'kubepods', qos, `pod${podUid}`)
+    for (const group of podGroups(clusterName, podUid)) {
       const cpuFile = join(mountPoint, group, cpuFiles[version])
       // Beside version 1, version 2 counts no memory and no pods: the first that counts is the one that is used.
       if (await isThere(cpuFile)) return { group, cpuFile }
