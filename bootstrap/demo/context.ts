@@ -3,6 +3,9 @@ import type { Traces } from '../local/native/traces.ts'
 import type { Platform } from '../local/platform.ts'
 import type { PushedImage } from '../local/registry-push.ts'
 import type { PushedRelease } from '../local/release.ts'
+import type { ReleaseName } from './changes.ts'
+import type { FailedRollout } from './failed-rollout.ts'
+import type { QuietTime } from './delivered-writes.ts'
 import type { ScratchRepository } from './scratch-repository.ts'
 import type { World } from './world.ts'
 
@@ -16,16 +19,51 @@ export interface DemoContext {
   scratch?: ScratchRepository
   /** What the cluster had on this machine before it was taken down. */
   traces?: Traces
-  readonly releases: PushedRelease[]
+  readonly releases: Map<ReleaseName, PushedRelease>
+  /** Which of them is to run now, as the story has it. */
+  running?: ReleaseName
+  readonly failedRollouts: Map<ReleaseName, FailedRollout>
+  restart?: Restart
+  /** Since the pause held. */
+  pause?: QuietTime
+  drift?: Drift
+  takeover?: Takeover
+  /** Of the releases that nothing held and nothing disturbed. */
   readonly pushToReadyMs: number[]
   readonly signal: AbortSignal
 }
 
-export const predictorNamespace = 'predictor'
-export const predictorHost = 'predictor.windlass.test'
-export const reconcilerNamespace = 'windlass-system'
-export const predictorSelector = 'app.kubernetes.io/name=predictor'
-export const reconcilerSelector = 'app.kubernetes.io/name=windlass'
+/** A restart of the leader, after which nothing of what failed was to be applied. */
+export interface Restart {
+  readonly quiet: QuietTime
+  /** The pod that led before, and was ended. */
+  readonly endedLeader: string
+  /** Polls of the registry that were seen since another pod leads. */
+  readonly polls: number
+}
+
+/** What another hand changed, beside the image, and what stood there before. */
+export interface Drift {
+  readonly fromByte: number
+  readonly before: Settings
+}
+
+/** One field of each of two objects. */
+export interface Settings {
+  readonly minReplicas: number | undefined
+  readonly logLevel: string | undefined
+}
+
+/** A leader that was killed with a release in flight. */
+export interface Takeover {
+  readonly killedPod: string
+  /** Where the audit log ended then. */
+  readonly fromByte: number
+}
+
+export function makeContext(clusterName: string, signal: AbortSignal): DemoContext {
+  return { clusterName, releases: new Map(), failedRollouts: new Map(), pushToReadyMs: [], signal }
+}
 
 export function clusterOf({ cluster }: DemoContext): NativeCluster {
   return made(cluster, 'cluster-up')
@@ -44,14 +82,18 @@ export function worldOf({ world }: DemoContext): World {
 }
 
 export function scratchOf({ scratch }: DemoContext): ScratchRepository {
-  return made(scratch, 'first-release')
+  return made(scratch, 'cluster-up')
 }
 
-export function releaseOf({ releases }: DemoContext, index: number): PushedRelease {
-  return made(releases[index], index === 0 ? 'first-release' : 'second-release')
+export function releaseOf({ releases }: DemoContext, name: ReleaseName): PushedRelease {
+  return made(releases.get(name), `that pushes the ${name} release`)
 }
 
-function made<T>(value: T | undefined, step: string): T {
+export function runningOf({ running }: DemoContext): ReleaseName {
+  return made(running, 'first-release')
+}
+
+export function made<T>(value: T | undefined, step: string): T {
   if (value === undefined) throw new Error(`The step ${step} has not run.`)
   return value
 }

@@ -10,7 +10,7 @@ export interface StepResult {
 /** What `--report FILE` writes. `ok` needs every step that the story has, so one that never ran makes it false. */
 export interface DemoReport {
   readonly steps: readonly StepResult[]
-  /** From the tag's push until all pods of that release were ready, one a release, in milliseconds. */
+  /** From the tag's push until all pods were ready, in milliseconds: of each release that nothing held or disturbed. */
   readonly pushToReadyMs: readonly number[]
   readonly ok: boolean
 }

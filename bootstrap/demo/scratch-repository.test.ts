@@ -27,6 +27,16 @@ t.test('a change is a commit of its own, and one that changes nothing is an erro
   await t.rejects(scratch.commit({ ...change, edit: (text) => text }), /changes nothing in predictor\/README.md/)
 })
 
+t.test('a commit that is taken back leaves the files as they were before it', async (t) => {
+  const { checkout, path } = await makeCheckout(t)
+  const scratch = await makeScratchRepository(checkout, path, signal)
+  const change = { message: 'Say more', file: 'predictor/README.md', edit: (text: string) => `${text}more\n` }
+  const { sha } = await scratch.commit(change)
+  await scratch.revert()
+  t.equal(await readFile(join(scratch.path, change.file), 'utf8'), 'text\n')
+  t.not((await scratch.head()).sha, sha)
+})
+
 t.test('the checkout may be owned by another user than the one who runs', async (t) => {
   const { checkout, path } = await makeCheckout(t)
   if (process.getuid?.() === 0) {

@@ -7,6 +7,8 @@ export interface ScratchRepository {
   readonly path: string
   /** Changes one file and commits it. */
   commit(change: Change): Promise<Commit>
+  /** Takes the newest commit back, by another. */
+  revert(): Promise<void>
   /** What is checked out. */
   head(): Promise<Commit>
 }
@@ -67,6 +69,9 @@ export async function makeScratchRepository(
       await writeFile(join(path, file), after)
       await git('commit', '--quiet', '--message', message, '--', file)
       return head()
+    },
+    revert: async () => {
+      await git('revert', '--no-edit', 'HEAD')
     },
   }
 }

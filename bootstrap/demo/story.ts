@@ -2,7 +2,12 @@ import { Listr, PRESET_TIMER } from 'listr2'
 import type { DemoContext } from './context.ts'
 import type { StepResult } from './report.ts'
 import type { Step } from './step.ts'
+import { badReleaseNotRetried } from './steps/bad-release-not-retried.ts'
 import { clusterUp } from './steps/cluster-up.ts'
+import { driftCorrected } from './steps/drift-corrected.ts'
+import { badReleaseRolledBack, crashingReleaseRolledBack } from './steps/failing-releases.ts'
+import { pausedHolds, resumedReleases } from './steps/holding.ts'
+import { leaderKilledReleaseCompletes } from './steps/leader-killed.ts'
 import { reconcilerReady } from './steps/reconciler-ready.ts'
 import { registryUp } from './steps/registry-up.ts'
 import { firstRelease, secondRelease, servedByIngress } from './steps/releases.ts'
@@ -17,6 +22,13 @@ export const story: readonly Step<DemoContext>[] = [
   firstRelease,
   servedByIngress,
   secondRelease,
+  badReleaseRolledBack,
+  crashingReleaseRolledBack,
+  badReleaseNotRetried,
+  pausedHolds,
+  resumedReleases,
+  driftCorrected,
+  leaderKilledReleaseCompletes,
   scrapedByPrometheus,
 ]
 
@@ -37,7 +49,7 @@ export async function tell(steps: readonly Step<DemoContext>[], context: DemoCon
         })
         results.push(result)
         if (!result.ok) throw new Error(result.detail)
-        task.title = `${step.title}: ${result.detail}`
+        task.title = `${step.title} — ${result.detail}`
       },
     })),
     {

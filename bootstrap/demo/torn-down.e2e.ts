@@ -10,13 +10,13 @@ import { ownCluster } from '../local/native/testing.ts'
 import { stateDir } from '../local/paths.ts'
 import { run } from '../local/run.ts'
 import { waitFor } from '../local/wait.ts'
-import type { DemoContext } from './context.ts'
+import { type DemoContext, makeContext } from './context.ts'
 import { tornDown } from './steps/torn-down.ts'
 
 t.test('torn-down is false as long as anything of the cluster is left on the machine', async (t) => {
   const { signal } = new AbortController()
   const cluster = await ownCluster(t)
-  const context: DemoContext = { clusterName: cluster.name, cluster, releases: [], pushToReadyMs: [], signal }
+  const context: DemoContext = { ...makeContext(cluster.name, signal), cluster }
   const look = () => tornDown.check(context, { timeoutMs: 0, signal })
   t.match(await look(), { ok: false, detail: /process .*kube-apiserver/ }, 'while it is up')
 

@@ -1,11 +1,26 @@
-import { KubeConfig, AppsV1Api, CoordinationV1Api, CoreV1Api, type V1Pod } from '@kubernetes/client-node'
+import {
+  AppsV1Api,
+  AutoscalingV2Api,
+  CoordinationV1Api,
+  CoreV1Api,
+  CustomObjectsApi,
+  KubeConfig,
+  PolicyV1Api,
+  type V1Pod,
+} from '@kubernetes/client-node'
 import { request } from 'undici'
+import type { Delivery } from '../../reconciler/src/api/delivery.ts'
+import { predictorNamespace } from './names.ts'
 
 /** Independent witnesses of what runs: the API server as an administrator, and what answers behind the Ingress. */
 export interface World {
   readonly core: CoreV1Api
   readonly apps: AppsV1Api
+  readonly autoscaling: AutoscalingV2Api
   readonly coordination: CoordinationV1Api
+  readonly policy: PolicyV1Api
+  /** The predictor's Delivery as it stands. */
+  readonly delivery: () => Promise<Delivery>
   /** GET behind the Ingress, by the node's address and the given host name. */
   readonly throughIngress: (path: string, signal: AbortSignal) => Promise<IngressAnswer>
 }
@@ -21,13 +36,25 @@ export interface WorldOptions {
   readonly ingressHost: string
 }
 
+const delivery = {
+  group: 'windlass.dev',
+  version: 'v1alpha1',
+  plural: 'deliveries',
+  namespace: predictorNamespace,
+  name: 'predictor',
+} as const
+
 export function openWorld({ kubeconfig, ingressUrl, ingressHost }: WorldOptions): World {
   const config = new KubeConfig()
   config.loadFromFile(kubeconfig)
+  const custom = config.makeApiClient(CustomObjectsApi)
   return {
     core: config.makeApiClient(CoreV1Api),
     apps: config.makeApiClient(AppsV1Api),
+    autoscaling: config.makeApiClient(AutoscalingV2Api),
     coordination: config.makeApiClient(CoordinationV1Api),
+    policy: config.makeApiClient(PolicyV1Api),
+    delivery: async () => (await custom.getNamespacedCustomObject(delivery)) as Delivery,
     throughIngress: async (path, signal) => {
       const { statusCode, body } = await request(new URL(path, ingressUrl), {
         headers: { host: ingressHost },
@@ -54,4 +81,9 @@ export function isReady(pod: V1Pod): boolean {
 export function runningDigest(pod: V1Pod, container: string): string | undefined {
   const status = pod.status?.containerStatuses?.find(({ name }) => name === container)
   return status?.state?.running && status.imageID.slice(status.imageID.lastIndexOf('@') + 1)
+}
+
+/** Whether a pod was made to run that image, whatever became of it. */
+export function namesDigest({ spec }: V1Pod, container: string, digest: string): boolean {
+  return spec?.containers.find(({ name }) => name === container)?.image?.endsWith(`@${digest}`) ?? false
 }

@@ -1,13 +1,17 @@
 // `npm run demo`: the main job as a story on a cluster of its own.
 import { Command } from 'commander'
-import type { DemoContext } from '../demo/context.ts'
+import { makeContext } from '../demo/context.ts'
 import { makeReport, type StepResult, writeReport } from '../demo/report.ts'
 import { ending, story, tell } from '../demo/story.ts'
+import { formatElapsed } from '../local/elapsed.ts'
 import { nativeBackend } from '../local/native/backend.ts'
+import { lastTold } from '../demo/told.ts'
 import { whatToLookAt } from '../demo/what-to-look-at.ts'
 
 const options = new Command('npm run demo --')
-  .description('Brings up a cluster, lets it pull two releases of the predictor, and stays up until Ctrl-C.')
+  .description(
+    'Brings up a cluster, lets it pull releases of the predictor, good ones and bad ones, and stays up until Ctrl-C.',
+  )
   .option('--once', 'end after the story and take everything down', false)
   .option('--report <file>', 'write what each step found as JSON')
   .option('--name <name>', 'of the cluster, so that several can run side by side', 'demo')
@@ -30,20 +34,20 @@ if ((await nativeBackend().find(options.name)) !== undefined) {
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
 
-const context: DemoContext = {
-  clusterName: options.name,
-  releases: [],
-  pushToReadyMs: [],
-  signal: interruption.signal,
-}
-
+const context = makeContext(options.name, interruption.signal)
+const startedAt = performance.now()
 const results: StepResult[] = [...(await tell(story, context))]
 const isTold = results.length === story.length && results.every(({ ok }) => ok)
+
+const toldInMs = performance.now() - startedAt
 
 if (isTold && !options.once) {
   console.log(whatToLookAt(context))
   await untilAborted(interruption.signal)
 }
+
+const told = isTold ? undefined : await lastTold(context)
+if (told !== undefined) console.error(`The Delivery says: ${told}`)
 
 // Taking down is not interrupted by the Ctrl-C that asked for it.
 await context.platform?.close()
@@ -58,7 +62,7 @@ if (options.report !== undefined) await writeReport(options.report, report)
 for (const { name, ok, detail } of results) if (!ok) console.error(`${name}: ${detail}`)
 console.log(
   report.ok
-    ? `Every step held. Push to ready: ${context.pushToReadyMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', ')}.`
+    ? `Every step held; the story took ${formatElapsed(toldInMs)}. Push to ready: ${context.pushToReadyMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', ')}.`
     : 'The story did not come to its end.',
 )
 process.exitCode = report.ok ? 0 : 1

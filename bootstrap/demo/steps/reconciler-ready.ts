@@ -1,14 +1,7 @@
 import { installReconciler } from '../../local/platform.ts'
 import { deployPredictorTenant } from '../../local/predictor.ts'
-import {
-  clusterOf,
-  type DemoContext,
-  platformOf,
-  reconcilerOf,
-  reconcilerNamespace,
-  reconcilerSelector,
-  worldOf,
-} from '../context.ts'
+import { clusterOf, type DemoContext, platformOf, reconcilerOf, worldOf } from '../context.ts'
+import { reconcilerNamespace, reconcilerSelector } from '../names.ts'
 import { eventually } from '../eventually.ts'
 import { notOk, ok, type Step } from '../step.ts'
 import { isReady, livePods, runningDigest } from '../world.ts'

@@ -1,5 +1,6 @@
 import { queryPrometheus } from '../../local/prometheus/query.ts'
-import { type DemoContext, platformOf, predictorNamespace, reconcilerNamespace } from '../context.ts'
+import { type DemoContext, platformOf } from '../context.ts'
+import { predictorNamespace, reconcilerNamespace } from '../names.ts'
 import { eventually } from '../eventually.ts'
 import { notOk, ok, type Step } from '../step.ts'
 
