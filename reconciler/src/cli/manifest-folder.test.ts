@@ -53,6 +53,14 @@ t.test('problems of every file are named by file and line', async (t) => {
   t.strictSame(documents, [{ c: 1 }])
 })
 
+t.test('what only all files together are too much of is told too', async (t) => {
+  const half = `a: &a ${'x'.repeat(80_000)}\nb: [${'*a,'.repeat(60)}]\n`
+  const one = await readManifestFolder(await folder(t, { 'a.yaml': half }))
+  t.strictSame(one.problems, [])
+  const { problems } = await readManifestFolder(await folder(t, { 'a.yaml': half, 'b.yaml': half }))
+  t.match(problems, [/^all files together: document 2: .* more than 8388608 characters/])
+})
+
 t.test('a folder that is not there says so', async (t) => {
   await t.rejects(readManifestFolder('/nowhere/at/all'), { code: 'ENOENT' })
 })

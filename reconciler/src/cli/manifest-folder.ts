@@ -6,7 +6,7 @@ import { parseManifests } from '../core/manifest-yaml.ts'
 export interface ManifestFolder {
   readonly text: string
   readonly documents: readonly unknown[]
-  /** `FILE: line N: …`, of all files. */
+  /** `FILE: line N: …`, of all files; or of all of them together. */
   readonly problems: readonly string[]
 }
 
@@ -24,7 +24,13 @@ export async function readManifestFolder(folder: string): Promise<ManifestFolder
     else problems.push(...parsed.problems.map((problem) => `${file}: ${problem}`))
     texts.push(`---\n# ${file}\n${text}`)
   }
-  return { text: texts.join(''), documents, problems }
+  const text = texts.join('')
+  // The reconciler reads the one text, whose bounds are those of all files together.
+  const whole = parseManifests(text)
+  if (problems.length === 0 && whole.kind === 'invalid') {
+    problems.push(...whole.problems.map((problem) => `all files together: ${problem}`))
+  }
+  return { text, documents, problems }
 }
 
 /** As it will stand in the one text: without a byte order mark, and with its last line ended. */

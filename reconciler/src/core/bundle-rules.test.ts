@@ -2,7 +2,15 @@ import * as fc from 'fast-check'
 import t from 'tap'
 import { operatorAnnotations } from '../api/annotations.ts'
 import { supportedKinds } from '../api/kinds.ts'
-import { checkBundle, describeViolations, mostObjects, violationReason, type BundleScope } from './bundle-rules.ts'
+import {
+  checkBundle,
+  describeViolations,
+  mostBytes,
+  mostObjectBytes,
+  mostObjects,
+  violationReason,
+  type BundleScope,
+} from './bundle-rules.ts'
 
 const scope: BundleScope = { namespace: 'predictor', serviceAccountName: 'predictor-deployer' }
 
@@ -103,6 +111,15 @@ const refused: Record<string, [document: unknown, violation: RegExp]> = {
     /the value of version is not a text: quote it/,
   ],
   'annotations that are a list': [configMap('a', { annotations: ['a'] }), /metadata\.annotations is not a mapping/],
+  'a finalizer': [configMap('a', { finalizers: ['a/b'] }), /metadata\.finalizers is a controller's to set/],
+  'a field of metadata that would be left out': [
+    configMap('a', { label: { app: 'a' } }),
+    /^BundleInvalid ConfigMap\/a: metadata\.label is not taken: remove it$/,
+  ],
+  'an object that the cluster could not store': [
+    configMap('a', {}, { data: { a: 'x'.repeat(mostObjectBytes) } }),
+    /^BundleInvalid ConfigMap\/a: has more than 1572864 bytes as JSON/,
+  ],
   'a status': [configMap('a', {}, { status: { phase: 'Bound' } }), /status is set by the cluster/],
 }
 
@@ -193,6 +210,23 @@ t.test('where the namespace is not known, objects may name one, and the same', (
   const [a, b] = [configMap('a', { namespace: 'x' }), configMap('b', { namespace: 'y' })]
   t.strictSame(refusal([a, configMap('c')], {}), [])
   t.match(refusal([a, b], {}), [/names the namespaces x, y: one at most/])
+  t.end()
+})
+
+t.test('an object is taken up to what the cluster can store, to the byte', (t) => {
+  const bare = JSON.stringify(configMap('a', {}, { data: { a: '' } })).length
+  const withBytes = (bytes: number) => configMap('a', {}, { data: { a: 'x'.repeat(bytes - bare) } })
+  t.strictSame(refusal([withBytes(mostObjectBytes)]), [])
+  t.match(refusal([withBytes(mostObjectBytes + 1)]), [/more than 1572864 bytes/])
+  t.end()
+})
+
+t.test('all objects together are bounded too, though they share what is in them', (t) => {
+  const text = 'x'.repeat(1_000_000)
+  const bundle = (count: number) => Array.from({ length: count }, (_, i) => configMap(`a${i}`, {}, { data: { text } }))
+  const most = Math.floor(mostBytes / 1_000_200)
+  t.strictSame(refusal(bundle(most)), [])
+  t.strictSame(refusal(bundle(most + 1)), ['BundleInvalid the bundle: has more than 8388608 bytes as JSON'])
   t.end()
 })
 

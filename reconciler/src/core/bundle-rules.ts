@@ -3,6 +3,7 @@ import { group as ownGroup, kind as ownKind } from '../api/delivery.ts'
 import { findSupportedKind, supportedKinds } from '../api/kinds.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Reason } from '../api/reasons.ts'
+import { jsonSize } from './json-size.ts'
 import { findPodSpec } from './pod-spec.ts'
 
 /** What a release may hold. `windlass attach` and the reconciler say the same, each naming all that is wrong. */
@@ -25,13 +26,19 @@ export type CheckedBundle =
   | { readonly kind: 'refused'; readonly violations: readonly BundleViolation[] }
 
 export const mostObjects = 200
+/** What etcd takes in one request; the API server refuses more, after it was sent. */
+export const mostObjectBytes = 1.5 * 1024 * 1024
+/** Of all objects as JSON: what is kept of a release, compared and sent. Twice the text of a bundle at its largest. */
+export const mostBytes = 8 * 1024 * 1024
 
 const mostShown = 10
 const longestShown = 300
 const ownPrefix = `${ownGroup}/`
 const objectName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+/** What of metadata is taken; anything else would be left out without a word. */
+const ownFields: ReadonlySet<string> = new Set(['name', 'namespace', 'labels', 'annotations', 'generateName'])
 /** What only the API server sets; a file that was read from a cluster carries them. */
-const serverFields = [
+const serverFields: ReadonlySet<string> = new Set([
   'uid',
   'resourceVersion',
   'generation',
@@ -40,7 +47,7 @@ const serverFields = [
   'selfLink',
   'managedFields',
   'ownerReferences',
-]
+])
 
 const whyNot: ReadonlyMap<string, string> = new Map([
   ['Secret', 'secrets do not travel with a release: the operator creates them, or a secrets store does'],
@@ -94,11 +101,10 @@ function documentViolations(document: unknown, index: number, scope: BundleScope
     ...nameProblems(metadata),
     ...scopeProblems(metadata, findPodSpec(kind, document), kind, scope),
     ...markProblems(metadata),
+    ...otherFieldProblems(metadata),
   ]
-  for (const field of serverFields) {
-    if (metadata[field] !== undefined && metadata[field] !== null) {
-      problems.push(`metadata.${field} is set by the API server: remove it`)
-    }
+  if (jsonSize(document, mostObjectBytes) > mostObjectBytes) {
+    problems.push(`has more than ${mostObjectBytes} bytes as JSON, which is what the cluster can store`)
   }
   if (isRecord(status) && Object.keys(status).length > 0) problems.push('status is set by the cluster: remove it')
   return problems.map((problem) => invalid(object, problem))
@@ -110,6 +116,9 @@ function wholeViolations(documents: readonly unknown[], objects: readonly KubeOb
   const violations: BundleViolation[] = []
   if (documents.length > mostObjects) {
     violations.push(invalid('the bundle', `holds ${documents.length} objects, ${mostObjects} at most are taken`))
+  }
+  if (objects.reduce((bytes, object) => bytes + jsonSize(object, mostObjectBytes), 0) > mostBytes) {
+    violations.push(invalid('the bundle', `has more than ${mostBytes} bytes as JSON`))
   }
   const counts = new Map<string, number>()
   for (const { kind, metadata } of objects) {
@@ -188,6 +197,15 @@ function markProblems(metadata: Record<string, unknown>): string[] {
       }
       return [`${name} ${ownMark(name)}`]
     })
+  })
+}
+
+function otherFieldProblems(metadata: Record<string, unknown>): string[] {
+  return Object.entries(metadata).flatMap(([field, value]) => {
+    if (ownFields.has(field) || value === undefined || value === null) return []
+    if (serverFields.has(field)) return [`metadata.${field} is set by the API server: remove it`]
+    if (field === 'finalizers') return ["metadata.finalizers is a controller's to set, not a release's: remove it"]
+    return [`metadata.${clip(field)} is not taken: remove it`]
   })
 }
 

@@ -105,9 +105,59 @@ t.test('aliases that multiply are refused', (t) => {
     const before = i === 0 ? '"x"' : `*l${i - 1}`
     return `l${i}: &l${i} [${Array.from({ length: 9 }, () => before).join(', ')}]`
   })
-  t.match(parseManifests(levels.join('\n')), { kind: 'invalid', problems: [/alias/i] })
+  t.match(parseManifests(levels.join('\n')), {
+    kind: 'invalid',
+    problems: ['document 1: with its aliases and merge keys written out there would be more than 8388608 characters'],
+  })
   t.end()
 })
+
+const small = 'a: 1\n---\n'
+const keys = Array.from({ length: 2_000 }, (_, i) => `  key${i}: 1234567890\n`).join('')
+/** What a small text stands for, just within a bound and just beyond it. */
+const expansions: Record<string, [within: string, beyond: string, problem: RegExp]> = {
+  'one long text that many places share': [
+    `${small}a: &a ${'x'.repeat(80_000)}\nb: [${'*a,'.repeat(98)}]`,
+    `${small}a: &a ${'x'.repeat(90_000)}\nb: [${'*a,'.repeat(98)}]`,
+    /^document 2: .* more than 8388608 characters/,
+  ],
+  'a large mapping that is merged many times': [
+    `a: &a\n${keys}b:\n${'- <<: *a\n'.repeat(20)}`,
+    `a: &a\n${keys}b:\n${'- <<: *a\n'.repeat(500)}`,
+    /^document 1: .* more than 8388608 characters/,
+  ],
+  'texts that are large in several documents together': [
+    `a: &a ${'x'.repeat(80_000)}\nb: [${'*a,'.repeat(45)}]\n---\n`.repeat(2),
+    `a: &a ${'x'.repeat(80_000)}\nb: [${'*a,'.repeat(45)}]\n---\n`.repeat(3),
+    /^document 3: .* more than 8388608 characters/,
+  ],
+  'many aliases of little': [
+    `a: &a 1\nb: [${'*a,'.repeat(1_000)}]`,
+    `a: &a 1\nb: [${'*a,'.repeat(1_001)}]`,
+    /^document 1: .* more than 1000 aliases/,
+  ],
+  'levels that are built by aliases': [nest(19), nest(20), /^document 1: more than 200 levels deep/],
+}
+for (const [name, [within, beyond, problem]] of Object.entries(expansions)) {
+  t.test(`${name}: refused beyond a bound, with the document named`, (t) => {
+    t.equal(parseManifests(within).kind, 'parsed')
+    t.match(parseManifests(beyond), { kind: 'invalid', problems: [problem] })
+    t.end()
+  })
+}
+
+t.test('an anchor that holds itself is refused', (t) => {
+  t.match(parseManifests('a: &a [*a]'), { kind: 'invalid', problems: [/^document 1: .* characters/] })
+  t.end()
+})
+
+/** Ten levels an anchor, each around the one before; with the mapping itself one more. */
+function nest(anchors: number): string {
+  const lines = Array.from({ length: anchors }, (_, i) => {
+    return `a${i}: &a${i} ${'['.repeat(10)}${i === 0 ? '1' : `*a${i - 1}`}${']'.repeat(10)}`
+  })
+  return lines.join('\n')
+}
 
 t.test('more values than a release can need are refused before they are built', (t) => {
   for (const yaml of [

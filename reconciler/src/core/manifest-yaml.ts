@@ -9,6 +9,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
+import { expansionOf } from './yaml-expansion.ts'
 
 /**
  * Manifests as text. YAML 1.2 is read, while kubectl reads 1.1, where `on` is a boolean and 0644 an octal number: what
@@ -21,7 +22,12 @@ export type ParsedManifests =
 
 /** A value costs the parser about 7 µs and 1 KB; a megabyte of ordinary manifests has fewer tokens than this. */
 const mostTokens = 200_000
-const mostAliases = 100
+/** Of all documents together; each costs the parser a pass over all before it. */
+const mostAliases = 1_000
+/** Of all documents together, once aliases are resolved: twice the text of a bundle at its largest. */
+const mostLength = 8 * 1024 * 1024
+/** Of one document; what goes through it calls itself at each level. */
+const mostDepth = 200
 const mostProblems = 20
 
 export function parseManifests(text: string): ParsedManifests {
@@ -39,12 +45,31 @@ export function parseManifests(text: string): ParsedManifests {
 
   const problems = documents.flatMap((document) => documentProblems(document, lines))
   if (problems.length > 0) return invalid(problems)
-  return toValues(documents)
+  const tooLarge = expansionProblem(documents)
+  return tooLarge === undefined ? toValues(documents) : invalid([tooLarge])
+}
+
+/** Counted before any of it is built; the parser's own bound is one of each anchor alone. */
+function expansionProblem(documents: readonly Document.Parsed[]): string | undefined {
+  let aliases = 0
+  let length = 0
+  for (const [index, document] of documents.entries()) {
+    const expansion = expansionOf(document)
+    aliases += expansion.aliases
+    length += expansion.length
+    const place = `document ${index + 1}`
+    if (aliases > mostAliases) return `${place}: with it there are more than ${mostAliases} aliases`
+    if (length > mostLength) {
+      return `${place}: with its aliases and merge keys written out there would be more than ${mostLength} characters`
+    }
+    if (expansion.depth > mostDepth) return `${place}: more than ${mostDepth} levels deep, aliases written out`
+  }
+  return undefined
 }
 
 function toValues(documents: readonly Document.Parsed[]): ParsedManifests {
   try {
-    const values = documents.map((document) => document.toJS({ maxAliasCount: mostAliases }) as unknown)
+    const values = documents.map((document) => document.toJS({ maxAliasCount: -1 }) as unknown)
     // A document of comments alone is nothing.
     return { kind: 'parsed', documents: values.filter((value) => value !== null) }
   } catch (error) {
