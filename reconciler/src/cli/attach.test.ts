@@ -68,6 +68,26 @@ t.test('all that the reconciler would refuse is told at once, before anything is
   ])
 })
 
+t.test('with the account that deploys, what would run as it or change it is refused as in the cluster', async (t) => {
+  const folder = await manifests(t, {
+    'a.yaml': deployment.replace('    spec:\n', '    spec:\n      serviceAccountName: deployer\n'),
+    'b.yaml': 'apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: deployer }\n',
+  })
+  t.match(await refusal({ folder, image, revision, serviceAccount: 'deployer' }), [
+    /^Deployment\/predictor: its pods would run as deployer/,
+    /^ServiceAccount\/deployer: is the account that the Delivery deploys as/,
+  ])
+  await t.rejects(refusal({ folder, image, revision, serviceAccount: 'other' }), { message: 'the registry was asked' })
+  await t.rejects(refusal({ folder, image, revision }), { message: 'the registry was asked' })
+})
+
+t.test('a small file that stands for a large object is refused', async (t) => {
+  const large = `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: large }\ndata:\n  a: &a ${'x'.repeat(20_000)}\n`
+  const places = Array.from({ length: 98 }, (_, i) => `  a${i}: *a\n`).join('')
+  const folder = await manifests(t, { 'a.yaml': deployment, 'b.yaml': `${large}${places}` })
+  t.match(await refusal({ folder, image, revision }), [/^ConfigMap\/large: has more than 1572864 bytes as JSON/])
+})
+
 t.test('the manifests of our own predictor pass, so that the registry is asked next', async (t) => {
   const folder = join(import.meta.dirname, '..', '..', '..', 'manifests', 'predictor', 'release')
   const asking = refusal({ folder, image, revision, tag: revision, namespace: 'predictor' })

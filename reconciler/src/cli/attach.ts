@@ -19,6 +19,8 @@ export interface AttachRequest {
   readonly tag?: string
   /** Where the Delivery is, to check the same as it will. */
   readonly namespace?: string
+  /** The account that the Delivery deploys as, to check the same as it will. */
+  readonly serviceAccount?: string
 }
 
 export interface AttachPorts {
@@ -91,9 +93,13 @@ function parseTarget({ image, revision, tag }: AttachRequest): Target {
   return { registry, repository, digest }
 }
 
-function refuseManifests(folder: ManifestFolder, { namespace, revision }: AttachRequest, target: Target): void {
+function refuseManifests(folder: ManifestFolder, request: AttachRequest, target: Target): void {
+  const { namespace, serviceAccount, revision } = request
   if (folder.problems.length > 0) throw new AttachRefused(folder.problems)
-  const checked = checkBundle(folder.documents, namespace === undefined ? {} : { namespace })
+  const checked = checkBundle(folder.documents, {
+    ...(namespace !== undefined && { namespace }),
+    ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount }),
+  })
   if (checked.kind === 'refused') {
     throw new AttachRefused(checked.violations.map(({ object, problem }) => `${object}: ${problem}`))
   }

@@ -13,6 +13,7 @@ interface AttachFlags {
   readonly revision: string
   readonly tag?: string
   readonly namespace?: string
+  readonly serviceAccount?: string
 }
 
 const program = new Command('windlass').description('Releases that a cluster pulls for itself.')
@@ -25,6 +26,7 @@ program
   .requiredOption('--revision <sha>', 'the full SHA of the commit')
   .option('--tag <sha>', 'set this tag, the revision, as the last step')
   .option('--namespace <name>', 'where the Delivery is, to refuse objects of another namespace')
+  .option('--service-account <name>', 'what the Delivery deploys as, to refuse pods that would run as it')
   .addHelpText(
     'after',
     `
