@@ -80,6 +80,14 @@ const wrong: Record<string, [change: (manifest: Manifest) => unknown, problem: R
     (m) => ({ ...m, annotations: { 'org.opencontainers.image.revision': 'other' } }),
     /is of revision other, not of 0123/,
   ],
+  'a revision without end': [
+    (m) => ({ ...m, annotations: { 'org.opencontainers.image.revision': 'x'.repeat(1_000_000) } }),
+    /^is of revision x{127}…, not of 0123/,
+  ],
+  'a layer of a type without end': [
+    (m) => ({ ...m, layers: m.layers.map((layer) => ({ ...layer, mediaType: 'x'.repeat(1_000_000) })) }),
+    /^its layer is of type x{127}…, not/,
+  ],
   'no revision': [(m) => without(m, 'annotations'), /is of revision none/],
   'two layers': [(m) => ({ ...m, layers: [...m.layers, ...m.layers] }), /has 2 layers, not one/],
   'no layer': [(m) => ({ ...m, layers: [] }), /has 0 layers/],

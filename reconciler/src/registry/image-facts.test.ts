@@ -1,4 +1,5 @@
 import t from 'tap'
+import { isTag } from '../core/image-reference.ts'
 import { parseSequence, readImageFacts } from './image-facts.ts'
 import { mediaTypes } from './oci.ts'
 
@@ -91,6 +92,33 @@ for (const [name, [document, problem]] of Object.entries(invalid)) {
     t.end()
   })
 }
+
+const endless = 'x'.repeat(1_000_000)
+const swollen: Record<string, unknown> = {
+  'a revision': manifest({ [revision]: endless }),
+  'a media type': { ...manifest(), mediaType: endless },
+  'a type of config': manifest({}, endless),
+  'a type of artifact': { ...manifest({}, 'x/y'), artifactType: endless },
+  'a sequence': manifest({ [sequence]: endless }),
+}
+for (const [name, document] of Object.entries(swollen)) {
+  t.test(`${name} without end is not kept whole`, (t) => {
+    t.ok(JSON.stringify(readImageFacts(document, 'x/y')).length < 1_000)
+    t.ok(JSON.stringify(readImageFacts(document, endless)).length < 1_000)
+    t.end()
+  })
+}
+
+t.test('a revision that is too long for a tag is not shortened into one', (t) => {
+  const revisionOf = (text: string) => {
+    const read = readImageFacts(manifest({ [revision]: text }), 'x/y')
+    return read.kind === 'facts' ? read.facts.revision : undefined
+  }
+  t.equal(revisionOf('x'.repeat(128)), 'x'.repeat(128))
+  t.equal(isTag(revisionOf('x'.repeat(129)) ?? ''), false)
+  t.equal(revisionOf('feature/x'), 'feature/x', 'attach says what it was built from')
+  t.end()
+})
 
 t.test('a sequence is digits alone, as many as a number holds exactly', (t) => {
   t.equal(parseSequence('0'), 0)

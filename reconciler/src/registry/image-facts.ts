@@ -1,4 +1,5 @@
 import { imageAnnotations } from '../api/annotations.ts'
+import { boundedText } from './bounded-text.ts'
 import { mediaTypes, parseOciDocument, type Index, type Manifest } from './oci.ts'
 import type { ImageFacts } from './tag-source.ts'
 
@@ -8,16 +9,22 @@ export type ReadFacts =
 
 const imageTypes: ReadonlySet<string> = new Set([mediaTypes.ociManifest, mediaTypes.dockerManifest])
 
+/** RFC 6838, 4.2: 127 characters on each side of the slash. */
+const longestMediaType = 255
+/** As long as a tag may be; what is longer names none, and neither does what is left of it. */
+const longestRevision = 128
+
 type Annotations = Readonly<Record<string, string>>
 
 /**
  * What the document that a tag names says of the release. An index speaks for itself: which of its images a node will
- * run is not known here, so their annotations do not count.
+ * run is not known here, so their annotations do not count. Whatever it answers is bounded, for it is kept, and a
+ * manifest may have megabytes of annotations.
  */
 export function readImageFacts(document: unknown, mediaType: string): ReadFacts {
   const parsed = parseOciDocument(document)
   if (parsed.kind === 'other') {
-    return invalid(`it names a document of type ${mediaType}, which is neither an image nor an index`)
+    return invalid(`it names a document of type ${shownType(mediaType)}, which is neither an image nor an index`)
   }
   const { problem, read } =
     parsed.kind === 'manifest'
@@ -29,7 +36,7 @@ export function readImageFacts(document: unknown, mediaType: string): ReadFacts 
 function imageProblem({ config, artifactType }: Manifest): string | undefined {
   const isImage = config.mediaType === mediaTypes.ociConfig || config.mediaType === mediaTypes.dockerConfig
   if (isImage) return undefined
-  return `it names an artifact of type ${artifactType ?? config.mediaType}, not an image`
+  return `it names an artifact of type ${shownType(artifactType ?? config.mediaType)}, not an image`
 }
 
 /** BuildKit lists attestations beside the images, for the platform unknown/unknown. */
@@ -51,8 +58,16 @@ function facts(annotations: Annotations = {}, mediaType: string): ReadFacts {
   }
   return {
     kind: 'facts',
-    facts: { mediaType, ...(sequence !== undefined && { sequence }), ...(revision !== undefined && { revision }) },
+    facts: {
+      mediaType: shownType(mediaType),
+      ...(sequence !== undefined && { sequence }),
+      ...(revision !== undefined && { revision: boundedText(revision, longestRevision) }),
+    },
   }
+}
+
+function shownType(mediaType: string): string {
+  return boundedText(mediaType, longestMediaType)
 }
 
 /** Digits alone, as many as a number holds exactly. */
