@@ -33,6 +33,11 @@ const cases: Record<string, Case> = {
     expected: 'all',
     warnings: 1,
   },
+  'a day that the month has not pauses until it is removed, with a warning': {
+    marks: [mark({ paused: '2026-02-30T00:00:00Z' })],
+    expected: 'all',
+    warnings: 1,
+  },
   'the mode "releases" lets everything but releases go on': {
     marks: [mark({ paused: 'true', mode: 'releases' })],
     expected: 'releases',

@@ -1,4 +1,5 @@
 import type { ArtifactTagProperties, ContainerRegistryClient, TagPageResponse } from '@azure/container-registry'
+import { isWritableTime } from '../api/time.ts'
 import { isDigest, isTag } from '../core/image-reference.ts'
 import type { Tag } from '../core/tag-scan.ts'
 import { invalidAnswer, type Attempt } from './translate-error.ts'
@@ -46,6 +47,10 @@ export function toTag(properties: ArtifactTagProperties, attempt: Attempt): Tag 
   if (typeof name !== 'string' || !isTag(name)) throw invalidAnswer(attempt, 'it listed a tag without a name')
   if (typeof digest !== 'string' || !isDigest(digest)) throw invalidAnswer(attempt, `tag ${name} has no digest`)
   if (Number.isNaN(createdAtMs) || Number.isNaN(updatedAtMs)) throw invalidAnswer(attempt, `tag ${name} has no times`)
+  // Status would be refused whole with such a time in it.
+  if (!isWritableTime(createdAtMs) || !isWritableTime(updatedAtMs)) {
+    throw invalidAnswer(attempt, `tag ${name} has a time beyond the year 9999`)
+  }
   return { name, digest, createdAtMs, updatedAtMs }
 }
 
