@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { Agent } from 'undici'
 import { AppError } from '../core/errors.ts'
 import { mediaTypes } from './oci.ts'
+import type { ConnectionLimits } from './registry-connection.ts'
 import {
   challenge,
   manifestAnswer,
@@ -29,9 +30,9 @@ function listing(answer: TestAnswer | (() => TestAnswer | Promise<TestAnswer>)):
   }
 }
 
-async function start(t: Test, answer: Answerer) {
+async function start(t: Test, answer: Answerer, limits: Partial<ConnectionLimits> = {}) {
   const acr = await startTestAcr(t, answer)
-  const source = acr.source()
+  const source = acr.source({ limits })
   const repository = `${acr.host}/predictor`
   const matches = (tag: string) => tag.startsWith('r')
   return { acr, source, repository, scan: () => source.scan({ repository, matches }, forever), matches }
@@ -148,6 +149,22 @@ t.test('a Retry-After for one repository holds for the whole registry', async (t
   t.equal(acr.requests.length, before, 'nothing was asked')
 })
 
+for (const [what, retryAfter] of [
+  ['none', {}],
+  ['one that is past', { 'retry-after': new Date(nowMs - 9_000).toUTCString(), date: new Date(nowMs).toUTCString() }],
+  ['zero', { 'retry-after': '0' }],
+] as const) {
+  t.test(`a 429 with a Retry-After of ${what} holds for the whole registry all the same`, async (t) => {
+    const limits = { longestPauseMs: 0 }
+    const { acr, source, scan, matches } = await start(t, listing({ status: 429, headers: retryAfter }), limits)
+    await failure(scan())
+    const before = acr.requests.length
+    const error = await failure(source.scan({ repository: `${acr.host}/other`, matches }, forever))
+    t.match(error, { kind: 'retryable', reason: 'RegistryThrottled' })
+    t.equal(acr.requests.length, before, 'nothing was asked')
+  })
+}
+
 const senseless: Record<string, TestAnswer> = {
   'an answer that is not JSON': { body: '<html>body-secret</html>' },
   'half an answer in JSON': { body: '{"tags":[{"name":"body-secret"' },
@@ -157,6 +174,8 @@ const senseless: Record<string, TestAnswer> = {
   'a tag with a digest that is none': tagList([{ ...tagProperties('r1', nowMs), digest: 'sha256:abc' }]),
   'a tag without times': tagList([{ ...tagProperties('r1', nowMs), createdTime: undefined }]),
   'a tag with a time that is none': tagList([{ ...tagProperties('r1', nowMs), lastUpdateTime: 'soon' }]),
+  'a tag that was made beyond the year 9999': tagList([tagProperties('r1', nowMs, Date.UTC(10_000, 0, 1))]),
+  'a tag that was moved beyond the year 9999': tagList([tagProperties('r1', Date.UTC(10_000, 0, 1), nowMs)]),
   'a tag with a name that is none': tagList([tagProperties('../r1', nowMs)]),
   'oldest first': tagList([tagProperties('r1', nowMs), tagProperties('r2', nowMs + 1)]),
   'a body beyond any list': { body: Buffer.alloc(1024 * 1024 + 1, ' ') },

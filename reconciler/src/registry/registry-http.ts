@@ -27,7 +27,7 @@ export interface RegistryRequest extends Omit<BoundedRequest, 'timeoutMs'> {
   readonly isBlobRedirect?: boolean
 }
 
-const waitWithoutHeaderMs = 5_000
+const unnamedWaitMs = 5_000
 
 /**
  * Every request of ours to one registry. Here and nowhere else is decided where a credential may go (invariant 11): to
@@ -57,7 +57,9 @@ export class RegistryHttp {
     const leave = await gate.enter(request.requestClass, request.signal)
     try {
       const answer = await this.#exchange(request)
-      const waitMs = parseRetryAfter(answer.headers, Date.now()) ?? (answer.status === 429 ? waitWithoutHeaderMs : 0)
+      const askedMs = parseRetryAfter(answer.headers, Date.now()) ?? 0
+      // A 429 means a wait, also where it names none or one that is over.
+      const waitMs = askedMs === 0 && answer.status === 429 ? unnamedWaitMs : askedMs
       if (answer.status >= 400 && waitMs > 0) gate.pause(waitMs)
       return answer
     } finally {
