@@ -317,6 +317,32 @@ t.test('of one repository one poll is under way at a time', async (t) => {
   t.same(registry.asked, ['scan', 'scan'])
 })
 
+t.test('however many wait for a repository that does not answer, the others are polled', async (t) => {
+  const { registry, poller, changed } = setUp(t)
+  const scan = registry.scan.bind(registry)
+  const gate = Promise.withResolvers<void>()
+  const asked: string[] = []
+  registry.scan = async (request, signal) => {
+    asked.push(request.repository)
+    if (request.repository === repository) await gate.promise
+    return scan(request, signal)
+  }
+  const many = Array.from({ length: 40 }, (_, n) => `team/a${n}`)
+  for (const one of many) poller.follow(one, subject())
+  await settle()
+
+  poller.follow('other/web', { ...subject(), repository: 'fabrikam.azurecr.io/web' })
+  await settle()
+  t.same(asked, [repository, 'fabrikam.azurecr.io/web'])
+  t.same(changed, ['other/web'])
+
+  poller.forget('team/a7')
+  gate.resolve()
+  for (let n = 0; n < many.length; n += 1) await settle()
+  const rest = many.filter((one) => one !== 'team/a7')
+  t.same(changed, ['other/web', ...rest], 'in their order, and none for one that is gone')
+})
+
 t.test('on abort the poll under way ends, and nothing is left', async (t) => {
   const { registry, poller, schedules, abort, ended, clock, changed } = setUp(t)
   registry.push()

@@ -34,7 +34,8 @@ export interface PollerOptions {
 interface Entry {
   subject: PollSubject
   stopSchedule: () => void
-  cancelJitter: () => void
+  /** Ends the wait for the next poll: a jitter, or what a registry asked for. */
+  cancelWait: () => void
   /** Ends the poll under way. */
   readonly abort: AbortController
   /** Grows when what a poll under way reads is not enough any more. */
@@ -55,9 +56,11 @@ const backoff = { baseMs: 1_000, capMs: 120_000 }
  */
 export class Poller {
   readonly #options: PollerOptions
+  /** Of repositories: each is polled once at a time, whoever asks for it, and those who wait for it hold no place. */
   readonly #queue: WorkQueue
+  /** The keys to be polled, by their repository, in the order in which they came. */
+  readonly #due = new Map<string, Set<string>>()
   readonly #entries = new Map<string, Entry>()
-  readonly #busy = new Map<string, Promise<unknown>>()
 
   constructor(options: PollerOptions) {
     this.#options = options
@@ -71,9 +74,10 @@ export class Poller {
     }
     signal.addEventListener('abort', forgetAll, { once: true })
     try {
-      await this.#queue.run((key) => this.#poll(key), signal)
+      await this.#queue.run((repository) => this.#pollNext(repository), signal)
     } finally {
       forgetAll()
+      this.#due.clear()
     }
   }
 
@@ -102,7 +106,7 @@ export class Poller {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     entry.stopSchedule()
-    entry.cancelJitter()
+    entry.cancelWait()
     entry.abort.abort(
       new AppError({ kind: 'aborted', reason: 'Superseded', message: 'the poll is not wanted any more' }),
     )
@@ -113,9 +117,7 @@ export class Poller {
   pollNow(key: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
-    const waitMs = entry.notBeforeMs - this.#options.clock.monotonicMs()
-    if (waitMs > 0) this.#queue.addAfter(key, waitMs)
-    else this.#queue.add(key)
+    this.#pollAfter(key, entry, entry.notBeforeMs - this.#options.clock.monotonicMs())
   }
 
   /** What was seen turned out not to be there any more: reads all of it anew. */
@@ -138,8 +140,9 @@ export class Poller {
     const stopSchedule = this.#schedule(key, subject)
     const abort = new AbortController()
     const notBeforeMs = Number.NEGATIVE_INFINITY
-    this.#entries.set(key, { subject, stopSchedule, cancelJitter: () => {}, abort, era: 0, failures: 0, notBeforeMs })
-    this.#queue.add(key)
+    const entry = { subject, stopSchedule, cancelWait: () => {}, abort, era: 0, failures: 0, notBeforeMs }
+    this.#entries.set(key, entry)
+    this.#add(key, entry)
   }
 
   #schedule(key: string, { schedule, timeZone }: PollSubject): () => void {
@@ -149,38 +152,47 @@ export class Poller {
       // Too many tags stay too many until highWater moves, and each try costs a hundred requests.
       if (entry === undefined || entry.problem?.reason === 'TooManyTags') return
       if (clock.monotonicMs() < entry.notBeforeMs) return
-      entry.cancelJitter()
-      entry.cancelJitter = clock.after(random() * Math.min(jitterMs, untilNextMs / 10), () => this.#queue.add(key))
+      this.#pollAfter(key, entry, random() * Math.min(jitterMs, untilNextMs / 10))
     })
   }
 
-  async #poll(key: string): Promise<void> {
+  #pollAfter(key: string, entry: Entry, waitMs: number): void {
+    entry.cancelWait()
+    if (waitMs <= 0) this.#add(key, entry)
+    else entry.cancelWait = this.#options.clock.after(waitMs, () => this.#add(key, entry))
+  }
+
+  #add(key: string, { subject: { repository } }: Entry): void {
+    const due = this.#due.get(repository) ?? new Set()
+    this.#due.set(repository, due.add(key))
+    this.#queue.add(repository)
+  }
+
+  /** One of those who wait for this repository; after it come the others, behind all other repositories. */
+  async #pollNext(repository: string): Promise<void> {
+    const due = this.#due.get(repository)
+    const [key] = due ?? []
+    if (due === undefined || key === undefined) return
+    due.delete(key)
+    if (due.size > 0) this.#queue.add(repository)
+    else this.#due.delete(repository)
     const entry = this.#entries.get(key)
-    if (entry === undefined) return
+    // It may have been forgotten since, and follow another repository by now.
+    if (entry?.subject.repository === repository) await this.#poll(key, entry)
+  }
+
+  async #poll(key: string, entry: Entry): Promise<void> {
     const { tags, clock } = this.#options
     const { subject, era } = entry
     const isCurrent = () => this.#entries.get(key) === entry
+    entry.cancelWait()
     try {
-      const read = await this.#afterOthers(subject.repository, () =>
-        readRegistry(tags, subject, entry, clock.nowMs(), entry.abort.signal),
-      )
+      const read = await readRegistry(tags, subject, entry, clock.nowMs(), entry.abort.signal)
       if (!isCurrent()) return
       if (entry.era === era) this.#succeeded(key, entry, read)
-      else this.#queue.add(key)
+      else this.#add(key, entry)
     } catch (error) {
       if (isCurrent()) this.#failed(key, entry, error)
-    }
-  }
-
-  /** One poll of a repository at a time, whoever asks for it. */
-  async #afterOthers<T>(repository: string, poll: () => Promise<T>): Promise<T> {
-    const before = this.#busy.get(repository) ?? Promise.resolve()
-    const mine = before.then(poll, poll)
-    this.#busy.set(repository, mine)
-    try {
-      return await mine
-    } finally {
-      if (this.#busy.get(repository) === mine) this.#busy.delete(repository)
     }
   }
 
@@ -218,7 +230,7 @@ export class Poller {
       const askedMs = error instanceof AppError ? (error.retryAfterMs ?? 0) : 0
       const waitMs = Math.max(askedMs, backoffMs({ attempt: entry.failures, ...backoff, random: random() }))
       entry.notBeforeMs = clock.monotonicMs() + waitMs
-      this.#queue.addAfter(key, waitMs)
+      this.#pollAfter(key, entry, waitMs)
     }
     log.warn({ delivery: key, reason: problem.reason, err: error }, 'poll failed')
     this.#tell(key, entry, problem)
