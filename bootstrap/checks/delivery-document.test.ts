@@ -5,6 +5,7 @@ import { parse } from 'yaml'
 import { deliveryCrd } from '../../reconciler/src/api/crd.ts'
 import * as delivery from '../../reconciler/src/api/delivery.ts'
 import { readDesired } from '../../reconciler/src/core/desired.ts'
+import { compileTagPattern } from '../../reconciler/src/core/tag-pattern.ts'
 import { codeBlocks, codeSpans, firstCells, pageAt, readPages, sectionOn, tableRows, unquoted } from './markdown.ts'
 
 const pages = readPages(join(import.meta.dirname, '..', '..'))
@@ -71,6 +72,7 @@ t.test('the worked example is a Delivery that the reconciler takes, and shows ev
     pause: { kind: 'running' },
     ownNamespace: 'windlass-system',
     scheduleProblem: () => undefined,
+    tagPattern: compileTagPattern,
   })
   t.match(desired.work, { kind: 'work' })
 })

@@ -2,12 +2,14 @@ import t from 'tap'
 import type { DeliverySpec } from '../api/delivery.ts'
 import { operatorAnnotations } from '../api/annotations.ts'
 import { readDesired, type DesiredOptions } from './desired.ts'
+import { compileTagPattern } from './tag-pattern.ts'
 import { delivery } from './test-builders.ts'
 
 const options: DesiredOptions = {
   pause: { kind: 'running' },
   ownNamespace: 'windlass-system',
   scheduleProblem: () => undefined,
+  tagPattern: compileTagPattern,
 }
 
 t.test('a valid spec is parsed once', async (t) => {

@@ -4,7 +4,7 @@ import type { Reason } from '../api/reasons.ts'
 import { parseDuration } from './duration.ts'
 import { parseRepository, type Repository } from './image-reference.ts'
 import type { Pause } from './pause.ts'
-import { compileTagPattern } from './tag-pattern.ts'
+import type { TagPattern } from './tag-pattern.ts'
 
 /** What the Delivery asks, parsed once. */
 export interface Desired {
@@ -42,6 +42,7 @@ export interface DesiredOptions {
   readonly ownNamespace: string
   /** What is wrong with a schedule or its time zone; undefined where nothing is. */
   readonly scheduleProblem: (schedule: string, timeZone: string) => string | undefined
+  readonly tagPattern: (pattern: string) => TagPattern
 }
 
 export function readDesired(delivery: Delivery, options: DesiredOptions): Desired {
@@ -66,7 +67,8 @@ export function readDesired(delivery: Delivery, options: DesiredOptions): Desire
 }
 
 /** The schema lets through what only its reader can judge: expressions, cron, time zones. */
-function readWork({ metadata, spec }: Delivery, { ownNamespace, scheduleProblem }: DesiredOptions): Work | Invalid {
+function readWork({ metadata, spec }: Delivery, options: DesiredOptions): Work | Invalid {
+  const { ownNamespace, scheduleProblem, tagPattern } = options
   if (metadata.namespace === ownNamespace) {
     return {
       kind: 'invalid',
@@ -76,7 +78,7 @@ function readWork({ metadata, spec }: Delivery, { ownNamespace, scheduleProblem 
   }
   const repository = parseRepository(spec.image.repository)
   if (repository.kind === 'invalid') return invalid('spec.image.repository', repository.problem)
-  const pattern = compileTagPattern(spec.image.tags)
+  const pattern = tagPattern(spec.image.tags)
   if (pattern.kind === 'invalid') return invalid('spec.image.tags', pattern.problem)
   const problem = scheduleProblem(spec.poll.schedule, spec.poll.timeZone)
   if (problem !== undefined) return invalid('spec.poll', problem)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compileTagPattern } from './tag-pattern.ts'
+import { compileTagPattern, createTagPatterns } from './tag-pattern.ts'
 
 const sha = '0123456789abcdef0123456789abcdef01234567'
 
@@ -31,5 +31,17 @@ t.test('what RE2 refuses is a value that says why', (t) => {
 t.test('a pattern that makes backtracking engines hang is decided at once', (t) => {
   const compiled = compileTagPattern('((a+)+)+b')
   t.equal(compiled.kind === 'pattern' && compiled.matches('a'.repeat(100_000)), false)
+  t.end()
+})
+
+t.test('a pattern is compiled once, whether it is one or not, and forgotten when many came after it', (t) => {
+  const patternOf = createTagPatterns()
+  for (const text of ['a+', '(']) {
+    const first = patternOf(text)
+    t.equal(patternOf(text), first)
+    t.strictSame(first.kind, compileTagPattern(text).kind)
+    for (let n = 0; n < 100; n += 1) patternOf(`b{${n}}`)
+    t.not(patternOf(text), first)
+  }
   t.end()
 })

@@ -1,6 +1,6 @@
 import type { TokenCredential } from '@azure/identity'
+import { BoundedMap } from '../core/bounded-map.ts'
 import { abortable } from './abortable.ts'
-import { BoundedMap } from './bounded-map.ts'
 import { readClaims, readField } from './jwt-claims.ts'
 import type { RegistryHttp } from './registry-http.ts'
 import { invalidAnswer, statusError, type Attempt } from './translate-error.ts'

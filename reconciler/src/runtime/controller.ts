@@ -1,6 +1,7 @@
 import type { Delivery } from '../api/delivery.ts'
 import { isAwaited } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
+import { createTagPatterns } from '../core/tag-pattern.ts'
 import type { Next } from './act.ts'
 import { newMemory, type Memory } from './memory.ts'
 import { Poller } from './poller.ts'
@@ -39,7 +40,7 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
     signal,
   })
   const memories = new Map<string, Memory>()
-  const term = { poller, rolloutPods, leaseEpoch: epoch, signal }
+  const term = { poller, rolloutPods, tagPattern: createTagPatterns(), leaseEpoch: epoch, signal }
 
   async function handle(key: string): Promise<void> {
     const delivery = world.deliveries.get(key)

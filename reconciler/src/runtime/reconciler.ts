@@ -8,6 +8,7 @@ import { nextPauseChange, readPause } from '../core/pause.ts'
 import { targetKey, type Plan } from '../core/plan.ts'
 import { knownReleases, knownSinceMs } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
+import type { TagPattern } from '../core/tag-pattern.ts'
 import type { EventSink, FinalizerWriter, ObjectStore, PodSource, SnapshotStore, StatusWriter } from '../kube/ports.ts'
 import type { TagSource } from '../registry/tag-source.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -47,6 +48,7 @@ export interface ReconcilerPorts {
 export interface Term {
   readonly poller: Poller
   readonly rolloutPods: RolloutPods
+  readonly tagPattern: (pattern: string) => TagPattern
   readonly leaseEpoch: number
   readonly signal: AbortSignal
 }
@@ -74,6 +76,7 @@ export async function reconcile(
     pause: readPause(marks, nowMs),
     ownNamespace,
     scheduleProblem: (schedule, timeZone) => schedules.problemOf(schedule, timeZone),
+    tagPattern: term.tagPattern,
   })
   const log = ports.log.child({ delivery: keyOf(delivery), reconcileId: ports.newId() })
   const turn = new Turn({ ...ports, ...term, delivery, desired, memory, log })

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { createLog } from '../telemetry/log.ts'
 import { cronSchedules } from './schedules.ts'
@@ -13,11 +14,38 @@ const problems: Record<string, [schedule: string, timeZone: string, says: RegExp
   'too few fields': ['* * *', 'UTC', /5 or 6 fields/],
   'a field that is no number': ['x * * * *', 'UTC', /minute/],
   'a day that never comes': ['0 0 30 2 *', 'UTC', /impossible day/],
+  'a working day that its month has not': ['0 0 31W 2 *', 'UTC', /"0 0 31W 2 \*" names no time that ever comes/],
+  'a last working day that is a Sunday': ['0 0 LW 4 7', 'Europe/Zurich', /no time that ever comes/],
+  'a sixth week of a month': ['0 0 29 feb 6#1', 'UTC', /no time that ever comes/],
   'a zone that nobody knows': ['* * * * *', 'Mars/Base', /"Mars\/Base" is not a time zone/],
 }
 for (const [what, [schedule, timeZone, says]] of Object.entries(problems)) {
   t.test(`${what} is a problem`, async (t) => t.match(setUp().problemOf(schedule, timeZone), says))
 }
+
+t.test('a time that comes once in many years is no problem', async (t) => {
+  t.equal(setUp().problemOf('0 0 29 2 1', 'UTC'), undefined)
+})
+
+t.test('what is no problem can be followed', async (t) => {
+  const schedules = setUp()
+  const field = (...values: string[]) => fc.constantFrom('*', ...values)
+  const schedule = fc
+    .tuple(
+      field('0', '*/7', '30-10'),
+      field('0', '23', '*/5'),
+      field('29', '30', '31', 'L', 'LW', '1W', '31W', 'L-3', '15W', '?', '*/31', '29-31'),
+      field('2', '4', '2,4', 'feb', '*/12', '4,6,9,11'),
+      field('1', '7', '0#5', '5L', '6#1', '?', '0-7', '1#5,2#5'),
+    )
+    .map((fields) => fields.join(' '))
+  fc.assert(
+    fc.property(schedule, fc.constantFrom('UTC', 'Africa/Casablanca', 'America/St_Johns'), (text, timeZone) => {
+      if (schedules.problemOf(text, timeZone) === undefined) schedules.follow(text, timeZone, () => {})()
+    }),
+  )
+  t.pass('held for every generated schedule')
+})
 
 t.test('all who follow a schedule are called, until they stop', async (t) => {
   const schedules = setUp()

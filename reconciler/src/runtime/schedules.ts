@@ -1,4 +1,5 @@
-import { createTask, validateDetailed } from 'node-cron'
+import { createTask, validateDetailed, type TaskOptions } from 'node-cron'
+import { BoundedMap } from '../core/bounded-map.ts'
 import type { Log } from '../telemetry/log.ts'
 
 /** Points in time by cron expression and time zone. */
@@ -12,14 +13,20 @@ export interface Schedules {
   follow(schedule: string, timeZone: string, onTime: (untilNextMs: number) => void): () => void
 }
 
+type Logger = NonNullable<TaskOptions['logger']>
+
 interface Shared {
   readonly listeners: Set<(untilNextMs: number) => void>
   readonly stop: () => void
 }
 
+/** A schedule without a next time takes a tenth of a second to be known as one, and each reconcile asks. */
+const mostProblems = 1_024
+
 /** By node-cron; one timer for all who follow the same schedule, however many Deliveries there are. */
 export function cronSchedules(log: Log): Schedules {
   const shared = new Map<string, Shared>()
+  const problems = new BoundedMap<string, { readonly problem: string | undefined }>(mostProblems)
   // Its own logger writes coloured lines to the console.
   const logger = {
     info: (message: string) => log.debug({ detail: message }, 'schedule'),
@@ -42,7 +49,12 @@ export function cronSchedules(log: Log): Schedules {
   }
 
   return {
-    problemOf,
+    problemOf(schedule, timeZone) {
+      const key = `${schedule} ${timeZone}`
+      const known = problems.get(key) ?? { problem: problemOf(schedule, timeZone, logger) }
+      problems.set(key, known)
+      return known.problem
+    },
     follow(schedule, timeZone, onTime) {
       const key = `${schedule} ${timeZone}`
       const entry = shared.get(key) ?? begin(schedule, timeZone)
@@ -59,13 +71,25 @@ export function cronSchedules(log: Log): Schedules {
   }
 }
 
-function problemOf(schedule: string, timeZone: string): string | undefined {
+function problemOf(schedule: string, timeZone: string, logger: Logger): string | undefined {
   const { errors } = validateDetailed(schedule)
   if (errors.length > 0) return `"${schedule}" is not a schedule: ${errors.map(({ message }) => message).join('; ')}`
   try {
     Intl.DateTimeFormat('en', { timeZone }).resolvedOptions()
-    return undefined
   } catch {
     return `"${timeZone}" is not a time zone`
+  }
+  return hasNextTime(schedule, timeZone, logger) ? undefined : `"${schedule}" names no time that ever comes`
+}
+
+/** Each field may be right and no day have them all (31W of February): node-cron throws then, once it is started. */
+function hasNextTime(schedule: string, timeZone: string, logger: Logger): boolean {
+  const task = createTask(schedule, () => {}, { timezone: timeZone, logger })
+  try {
+    return task.getNextRuns(1).length > 0
+  } catch {
+    return false
+  } finally {
+    void task.destroy()
   }
 }
