@@ -139,7 +139,7 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   const revision = appliedRevision(turn.status)
   if (revision === undefined) throw new Error('a correction was planned where nothing was applied')
   const wanted = new Set(plan.objects.map(entryKey))
-  const { objects, snapshot } = await releasedObjects(revision, work, turn, scope)
+  const { objects, snapshot } = await releasedObjects(revision, work, turn, { ...scope, signal: turn.signal })
   const changed = objects.filter((object) => wanted.has(objectKey(object)))
   const drifted = await leaveReplicas(changed, objects, { ...scope, tenant: turn.tenant, signal: turn.signal })
   // What is about to be taken back stands in status first, as for a release; how it stands otherwise is as before.

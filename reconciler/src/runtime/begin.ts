@@ -3,11 +3,13 @@ import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
 import { targetKey, type Plan, type Target } from '../core/plan.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import { beginRollout } from '../core/rollout.ts'
+import type { Clock } from './clock.ts'
 import { prepare, type Preparation } from './preparation.ts'
 import type { Turn } from './turn.ts'
 import { writeFirst, type Refused, type WriteScope } from './write-objects.ts'
 
 export interface BeginScope extends WriteScope {
+  readonly clock: Pick<Clock, 'after'>
   readonly random: () => number
 }
 

@@ -15,6 +15,8 @@ import { toHighWater, toRevision, toSeen, type SeenImage } from '../core/release
 import type { DryRun, ObjectStore, SnapshotStore } from '../kube/ports.ts'
 import type { Tag, TagSource } from '../registry/tag-source.ts'
 import { imageAsItRuns } from './adoption.ts'
+import type { Clock } from './clock.ts'
+import { withinTime } from './deadline.ts'
 import { findManifests } from './manifest-source.ts'
 import { renderRelease } from './render-release.ts'
 import { withoutManifest } from './registry-read.ts'
@@ -25,10 +27,19 @@ import type { Turn } from './turn.ts'
 /** How long the manifests of a new image are awaited: CI attaches them before it tags, so that they are late at worst. */
 export const bundleWaitMs = 120_000
 
+/** Of all reads and dry runs: each ends by itself, and there may be hundreds, while other tenants wait for the worker. */
+export const longestPreparationMs = 60_000
+
 export interface PreparationScope {
   readonly tags: TagSource
   readonly objects: ObjectStore
   readonly snapshots: SnapshotStore
+  readonly clock: Pick<Clock, 'after'>
+}
+
+interface BoundedScope extends PreparationScope {
+  /** Aborts when the time is up, too. */
+  readonly signal: AbortSignal
 }
 
 /** A release of which all is known and that the API server would take: nothing is written yet. */
@@ -43,15 +54,26 @@ export interface Preparation {
 
 /** Throws AppError where the release can't begin: `BundlePending` while its manifests may still come. */
 export async function prepare(target: Target, work: Work, turn: Turn, scope: PreparationScope): Promise<Preparation> {
-  const { delivery, tenant, signal } = turn
+  const late = () => {
+    const message = `the release could not be read and tried out within ${longestPreparationMs / 1_000} s, for the registry or the API server answers slowly; it is tried again`
+    return new AppError({ kind: 'retryable', reason: 'RegistryUnavailable', message })
+  }
+  const deadline = { clock: scope.clock, ms: longestPreparationMs, signal: turn.signal, late }
+  return withinTime(deadline, (signal) => prepareWithin(target, work, turn, { ...scope, signal }))
+}
+
+async function prepareWithin(target: Target, work: Work, turn: Turn, scope: BoundedScope): Promise<Preparation> {
+  const { delivery, tenant } = turn
   const { revision, highWater, rendered } = await findRelease(target, work, turn, scope)
   const entries = rendered.map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, name }))
   const total = mergeInventory(delivery.status?.inventory ?? [], entries).length
   if (total > maxInventory) {
-    const message = `with what older releases left there would be ${total} objects, ${maxInventory} at most are kept count of`
-    throw new AppError({ kind: 'terminal', reason: 'BundleInvalid', message })
+    // Where the release before is still rolled out, what it makes stale goes once it is ready.
+    const message = `with what older releases left there would be ${total} objects, ${maxInventory} at most are kept count of; it waits until enough of them are pruned, or deleted where they are kept`
+    throw new AppError({ kind: 'waiting', reason: 'BundleInvalid', message })
   }
-  const wanted = await leaveReplicas(rendered, rendered, { ...scope, tenant, signal })
+  const { signal } = scope
+  const wanted = await leaveReplicas(rendered, rendered, { ...scope, tenant })
   const dryRuns = await scope.objects.dryRunAll(wanted, { tenant, force: true, adopt: work.spec.adopt, signal })
   return { revision, highWater, entries: entries.map((entry) => markAdopted(entry, dryRuns, turn)), rendered, dryRuns }
 }
@@ -66,15 +88,15 @@ function markAdopted(entry: InventoryEntry, dryRuns: readonly DryRun[], { status
 
 type Release = Pick<Preparation, 'revision' | 'highWater' | 'rendered'>
 
-async function findRelease(target: Target, work: Work, turn: Turn, scope: PreparationScope): Promise<Release> {
-  const { delivery, status, tenant, signal } = turn
+async function findRelease(target: Target, work: Work, turn: Turn, scope: BoundedScope): Promise<Release> {
+  const { delivery, status, tenant } = turn
   if (target.kind === 'again' && target.retry === undefined) {
     const { appliedAt: _, readyAt: __, ...revision } = target.revision
     const { objects } = await releasedObjects(revision, work, turn, scope)
     return { revision, highWater: status.highWater ?? toHighWater(toSeen(revision)), rendered: objects }
   }
-  const { tags, objects } = scope
-  const image = await findImage(target, work, turn, tags)
+  const { tags, objects, signal } = scope
+  const image = await findImage(target, work, turn, scope)
   const manifests = await findManifests({ tags, objects, spec: work.spec, tenant, signal }, image)
   if (manifests === undefined) throw withoutManifests(image, target, work, turn.nowMs())
 
@@ -93,8 +115,8 @@ async function takeOver(
   revision: Revision,
   renderAs: (revision: Revision) => readonly KubeObject[],
   { spec }: Work,
-  { status, tenant, signal }: Turn,
-  { objects }: PreparationScope,
+  { status, tenant }: Turn,
+  { objects, signal }: BoundedScope,
 ): Promise<Pick<Release, 'revision' | 'rendered'>> {
   const rendered = renderAs(revision)
   if (!spec.adopt || status.current !== undefined) return { revision, rendered }
@@ -104,15 +126,17 @@ async function takeOver(
   return { revision: taken, rendered: renderAs(taken) }
 }
 
-async function findImage(target: Target, work: Work, turn: Turn, tags: TagSource): Promise<SeenImage> {
-  if (target.kind === 'pin') return findPinned(target.pin, work, turn, tags)
-  if (target.kind === 'image') return confirm(target.image, work, turn, tags)
-  if (target.kind === 'running') return findRunningImage(target, work, turn, tags)
+type TagScope = Pick<BoundedScope, 'tags' | 'signal'>
+
+async function findImage(target: Target, work: Work, turn: Turn, scope: TagScope): Promise<SeenImage> {
+  if (target.kind === 'pin') return findPinned(target.pin, work, turn.nowMs(), scope)
+  if (target.kind === 'image') return confirm(target.image, work, scope)
+  if (target.kind === 'running') return findRunningImage(target, work, turn.nowMs(), scope)
   return toSeen(target.revision)
 }
 
 /** A tag that was deleted or moved since the poll is not rolled out: an operator may just have taken it back. */
-async function confirm(image: SeenImage, work: Work, { signal }: Turn, tags: TagSource): Promise<SeenImage> {
+async function confirm(image: SeenImage, work: Work, { tags, signal }: TagScope): Promise<SeenImage> {
   const tag = await tags.tag(work.spec.image.repository, image.tag, signal)
   if (tag?.digest === image.digest) return image
   const what = tag === undefined ? 'was deleted' : `was moved to ${tag.digest}`
@@ -127,13 +151,11 @@ async function confirm(image: SeenImage, work: Work, { signal }: Turn, tags: Tag
 const longestPin = 150
 const correctPin = 'correct or remove the annotation windlass.dev/pin'
 
-async function findPinned(pin: string, work: Work, turn: Turn, tags: TagSource): Promise<SeenImage> {
-  const { signal } = turn
-  const nowMs = turn.nowMs()
+async function findPinned(pin: string, work: Work, nowMs: number, { tags, signal }: TagScope): Promise<SeenImage> {
   const { repository } = work.spec.image
   if (isDigest(pin)) {
     const facts = await tags.image(repository, pin, signal)
-    if (facts === undefined) throw unpinnable(`${repository} has no image ${pin}; ${correctPin}`)
+    if (facts === undefined) throw notThereYet(`${repository} has no image ${pin}`)
     const { revision, sequence } = facts
     if (revision === undefined || !isTag(revision)) {
       throw unpinnable(
@@ -145,7 +167,7 @@ async function findPinned(pin: string, work: Work, turn: Turn, tags: TagSource):
   }
   if (!isTag(pin)) throw unpinnable(`${JSON.stringify(clip(pin))} is neither a tag nor a digest; ${correctPin}`)
   const tag = await tags.tag(repository, pin, signal)
-  if (tag === undefined) throw unpinnable(`${repository} has no tag ${pin}; ${correctPin}`)
+  if (tag === undefined) throw notThereYet(`${repository} has no tag ${pin}`)
   const facts = await tags.image(repository, tag.digest, signal)
   if (facts === undefined) throw withoutManifest(repository, tag)
   const { sequence } = facts
@@ -156,11 +178,10 @@ async function findPinned(pin: string, work: Work, turn: Turn, tags: TagSource):
 async function findRunningImage(
   { tag: name, digest }: Extract<Target, { kind: 'running' }>,
   work: Work,
-  turn: Turn,
-  tags: TagSource,
+  nowMs: number,
+  { tags, signal }: TagScope,
 ): Promise<SeenImage> {
   const { repository } = work.spec.image
-  const { signal } = turn
   const facts = await tags.image(repository, digest, signal)
   if (facts === undefined) {
     const message = `what runs, ${repository}:${name}@${digest}, is not in the registry any more; what is newest takes its place`
@@ -168,7 +189,7 @@ async function findRunningImage(
   }
   const tag = await tags.tag(repository, name, signal)
   const { sequence } = facts
-  const place = placeOf(tag?.digest === digest ? tag : undefined, turn.nowMs())
+  const place = placeOf(tag?.digest === digest ? tag : undefined, nowMs)
   return { ...place, tag: name, digest, ...(sequence !== undefined && { sequence }) }
 }
 
@@ -182,6 +203,13 @@ function placeOf(tag: Tag | undefined, nowMs: number) {
   return { pushedAtMs: tag?.createdAtMs ?? nowMs, updatedAtMs: tag?.updatedAtMs ?? nowMs, seenAtMs: nowMs }
 }
 
+/** An operator may pin what CI is about to push: it is looked for again. */
+function notThereYet(what: string): AppError {
+  const message = `${what}; it is awaited; where it will not come, ${correctPin}`
+  return new AppError({ kind: 'waiting', reason: 'PinNotFound', message })
+}
+
+/** What will never name an image to pin. */
 function unpinnable(message: string): AppError {
   return new AppError({ kind: 'terminal', reason: 'PinNotFound', message })
 }

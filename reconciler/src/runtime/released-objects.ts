@@ -13,6 +13,7 @@ export interface ReleasedObjectsScope {
   readonly tags: TagSource
   readonly objects: Pick<ObjectStore, 'get'>
   readonly snapshots: SnapshotStore
+  readonly signal: AbortSignal
 }
 
 export interface ReleasedObjects {
@@ -31,12 +32,12 @@ export async function releasedObjects(
   turn: Turn,
   scope: ReleasedObjectsScope,
 ): Promise<ReleasedObjects> {
-  const { memory, delivery, signal } = turn
+  const { memory, delivery } = turn
   const { rendered } = memory
   if (rendered !== undefined && isVeryRelease(rendered.revision, revision)) return rendered
 
   const kept = revision.snapshot
-  const objects = kept === undefined ? undefined : await scope.snapshots.load(delivery, kept, signal)
+  const objects = kept === undefined ? undefined : await scope.snapshots.load(delivery, kept, scope.signal)
   const found =
     objects === undefined || kept === undefined
       ? await restoreCopy(revision, work, turn, scope)
@@ -49,9 +50,9 @@ async function restoreCopy(
   revision: Revision,
   work: Work,
   turn: Turn,
-  { tags, objects, snapshots }: ReleasedObjectsScope,
+  { tags, objects, snapshots, signal }: ReleasedObjectsScope,
 ): Promise<ReleasedObjects> {
-  const { delivery, tenant, signal } = turn
+  const { delivery, tenant } = turn
   const what = `the copy of ${shortTag(revision.tag)} in the cluster`
   let fresh: readonly KubeObject[]
   try {

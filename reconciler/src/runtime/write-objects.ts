@@ -43,7 +43,7 @@ export async function writeAgain(
 ): Promise<Refused> {
   return minded(turn, async () => {
     const { revision } = rolloutOf(turn)
-    const { objects, snapshot } = await releasedObjects(revision, work, turn, scope)
+    const { objects, snapshot } = await releasedObjects(revision, work, turn, { ...scope, signal: turn.signal })
     const { tenant, signal } = turn
     const wanted = await leaveReplicas(objects, objects, { ...scope, tenant, signal })
     turn.memory.healths.clear()
