@@ -48,7 +48,10 @@ const sockets = {
   requests: 16,
   /** One for each watch: the kinds, Deliveries, namespaces. */
   watches: 64,
-  /** One for each workload of a rollout under way: however many there are, other watches go on. */
+  /**
+   * One for each workload of a rollout under way: however many there are, other watches go on. No Namespace has more
+   * than a quarter of them (runtime/rollout-pods.ts).
+   */
   pods: 192,
   /** A renewal is never queued behind other work. */
   lease: 2,

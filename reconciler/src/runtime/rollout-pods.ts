@@ -58,6 +58,8 @@ interface Warnings {
 }
 
 const podKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet'])
+/** Each watch holds a connection, of which there are so many for all rollouts (kube/transport.ts): a quarter at most. */
+export const mostWatchedOfNamespace = 48
 const firstListMs = 5_000
 /** A node takes a while to prepare a pod; only then its Events are read, and no more often. */
 const patienceMs = 15_000
@@ -79,9 +81,16 @@ export class RolloutPods {
 
   /** Waits for the first list where a workload is new to it. Throws AppError where the signal aborts, never else. */
   async look(key: string, request: LookRequest, signal: AbortSignal): Promise<PodsLook> {
-    const workloads = request.workloads.filter(({ kind, metadata }) => podKinds.has(kind) && metadata.uid !== undefined)
+    const wanted = request.workloads.filter(({ kind, metadata }) => podKinds.has(kind) && metadata.uid !== undefined)
+    const workloads = this.#withinBound(key, wanted, request.tenant)
     this.#keepOnly(key, workloads, request.tenant)
     const blind = new Set<string>()
+    if (workloads.length < wanted.length) {
+      blind.add(
+        `of a Namespace the pods of ${mostWatchedOfNamespace} workloads are followed at a time, and there are more`,
+      )
+      this.#comeBack(key)
+    }
     const views = await Promise.all(
       workloads.map((workload) => this.#view(key, workload, { tenant: request.tenant, blind, signal })),
     )
@@ -194,6 +203,17 @@ export class RolloutPods {
     const watched: Watched = { tenant, watch, stopping, isAwaited: false, replicaSets: [], warnings: new Map() }
     ofKey.set(uid, watched)
     return watched
+  }
+
+  /** Those that are followed already come first: a workload that is ready leaves, and makes room for the next. */
+  #withinBound(key: string, wanted: readonly KubeObject[], { namespace }: Tenant): readonly KubeObject[] {
+    let room = mostWatchedOfNamespace
+    for (const [other, watches] of this.#watched) {
+      for (const { tenant } of other === key ? [] : watches.values()) room -= tenant.namespace === namespace ? 1 : 0
+    }
+    const isFollowed = ({ metadata }: KubeObject) => this.#watched.get(key)?.has(metadata.uid ?? '') === true
+    const [followed, others] = [wanted.filter(isFollowed), wanted.filter((workload) => !isFollowed(workload))]
+    return [...followed, ...others].slice(0, Math.max(room, 0))
   }
 
   #keepOnly(key: string, workloads: readonly KubeObject[], tenant: Tenant): void {

@@ -1,0 +1,91 @@
+import t, { type Test } from 'tap'
+import type { KubeObject } from '../api/object.ts'
+import type { PodSource, Tenant, Watch } from '../kube/ports.ts'
+import { FakeClock } from './fake-clock.ts'
+import { mostWatchedOfNamespace as most, RolloutPods } from './rollout-pods.ts'
+
+/** An API server without pods, that knows who follows which workload. */
+class NoPods implements Pick<PodSource, 'watchPods'> {
+  readonly followed = new Map<string, Set<string>>()
+
+  watchPods(workload: KubeObject, { namespace }: Tenant, _: unknown, signal: AbortSignal): Watch<KubeObject> {
+    const names = this.followed.get(namespace) ?? new Set()
+    this.followed.set(namespace, names.add(workload.metadata.name))
+    signal.addEventListener('abort', () => names.delete(workload.metadata.name), { once: true })
+    return { synced: Promise.resolve(), problem: undefined, get: () => undefined, list: () => [] }
+  }
+}
+
+function setUp(t: Test) {
+  const pods = new NoPods()
+  const clock = new FakeClock()
+  const { signal } = new AbortController()
+  const back: string[] = []
+  const rollouts = new RolloutPods({
+    pods: pods as Partial<PodSource> as PodSource,
+    clock,
+    onChange: (key) => back.push(key),
+    onProblem: (key, error) => t.fail(`${key}: ${error.message}`),
+    signal,
+  })
+  t.teardown(() => rollouts.close())
+  const look = (key: string, names: readonly string[]) => {
+    const tenant = { namespace: key.split('/')[0] ?? '', serviceAccountName: 'deployer' }
+    return rollouts.look(key, { workloads: names.map(statefulSet), bundled: new Set(), sinceMs: 0, tenant }, signal)
+  }
+  const followed = (namespace: string) => [...(pods.followed.get(namespace) ?? [])]
+  return { rollouts, clock, back, look, followed }
+}
+
+/** Without a replica it makes no pod that could be a puzzle. */
+function statefulSet(name: string): KubeObject {
+  return { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name, uid: `uid-${name}` }, spec: { replicas: 0 } }
+}
+
+function names(count: number, prefix = 's'): readonly string[] {
+  return Array.from({ length: count }, (_, n) => `${prefix}${n}`)
+}
+
+t.test('as many workloads as may be are followed, and not one more', async (t) => {
+  const { look, followed } = setUp(t)
+
+  t.equal((await look('team/web', names(most))).blind, undefined)
+  t.equal(followed('team').length, most)
+
+  const { blind } = await look('team/web', names(most + 1))
+  t.match(blind, /of a Namespace the pods of 48 workloads are followed at a time, and there are more/)
+  t.same(followed('team'), names(most))
+})
+
+t.test('a workload that is ready makes room for one that is not, and nobody else is given up', async (t) => {
+  const { look, followed } = setUp(t)
+  await look('team/web', names(most + 2))
+
+  await look('team/web', names(most + 2).slice(1))
+  t.same(followed('team'), names(most + 1).slice(1))
+
+  await look('team/web', names(most + 2))
+  t.same(followed('team'), names(most + 1).slice(1), 'one that comes back waits for its turn')
+})
+
+t.test('all Deliveries of a Namespace share it, and those of another are not touched', async (t) => {
+  const { rollouts, look, followed } = setUp(t)
+  await look('team/a', names(most - 1))
+
+  t.match((await look('team/b', names(2, 'b'))).blind, /there are more/)
+  t.equal((await look('other/web', names(most))).blind, undefined)
+  t.equal(followed('team').length, most)
+
+  rollouts.release('team/a')
+  t.equal((await look('team/b', names(2, 'b'))).blind, undefined)
+  t.same(followed('team'), names(2, 'b'))
+})
+
+t.test('what was left out is looked at again after a while, though no event tells of it', async (t) => {
+  const { clock, back, look } = setUp(t)
+  await look('team/web', names(most + 1))
+  t.same(back, [])
+
+  await clock.advance(15_000)
+  t.same(back, ['team/web'])
+})
