@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { DeliverySpec, Revision } from '../api/delivery.ts'
 import { chooseBundle } from '../core/bundle-choice.ts'
+import { mostBytes } from '../core/bundle-rules.ts'
 import { AppError } from '../core/errors.ts'
+import { jsonSize } from '../core/json-size.ts'
 import { parseManifests } from '../core/manifest-yaml.ts'
 import type { ObjectStore, Tenant } from '../kube/ports.ts'
 import type { TagSource } from '../registry/tag-source.ts'
@@ -64,11 +66,16 @@ async function readConfigMap({ objects, tenant, signal }: ManifestScope, name: s
   const content = (configMap['data'] ?? {}) as Readonly<Record<string, string>>
   const values = Object.entries(content).sort(([a], [b]) => (a < b ? -1 : 1))
   const digest = `sha256:${createHash('sha256').update(JSON.stringify(values)).digest('hex')}`
+  const refuse = (problem: string) =>
+    new AppError({ kind: 'terminal', reason: 'BundleInvalid', message: `ConfigMap ${name}${problem}` })
+  let bytes = 0
   const documents = values.flatMap(([key, text]) => {
     const parsed = parseManifests(text)
-    if (parsed.kind === 'parsed') return parsed.documents
-    const message = `ConfigMap ${name}, ${key}: ${parsed.problems.join('; ')}`
-    throw new AppError({ kind: 'terminal', reason: 'BundleInvalid', message })
+    if (parsed.kind === 'invalid') throw refuse(`, ${key}: ${parsed.problems.join('; ')}`)
+    // Each is bounded by itself, and there may be hundreds.
+    bytes += jsonSize(parsed.documents, mostBytes)
+    if (bytes > mostBytes) throw refuse(` has more than ${mostBytes} bytes as JSON up to ${key}`)
+    return parsed.documents
   })
   return { digest, documents }
 }
