@@ -110,15 +110,19 @@ t.test('YAML that is broken is told by file and line', async (t) => {
 })
 
 t.test('the command tells what is wrong on standard error, and ends with 1', async (t) => {
-  const folder = await manifests(t, { 'a.yaml': 'apiVersion: v1\nkind: Secret\nmetadata: { name: key }\n' })
+  const folder = await manifests(t, {
+    'a.yaml': 'apiVersion: v1\nkind: Secret\nmetadata: { name: key }\n',
+    'b.yaml': 'apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: deployer }\n',
+  })
   const command = join(import.meta.dirname, 'windlass.ts')
   const run = (...args: string[]) => promisify(execFile)(process.execPath, [command, ...args])
-  const refused = run('attach', folder, '--image', image, '--revision', revision)
+  const refused = run('attach', folder, '--image', image, '--revision', revision, '--service-account', 'deployer')
   await t.rejects(refused, {
     message: /Command failed/,
     code: 1,
     stdout: '',
-    stderr: /^Secret\/key: secrets do not travel/,
+    stderr:
+      /^Secret\/key: secrets do not travel.*\nServiceAccount\/deployer: is the account that the Delivery deploys as/,
   })
   const missing = run('attach', '/nowhere', '--image', image, '--revision', revision)
   await t.rejects(missing, { message: /Command failed/, code: 1, stderr: /no such file or directory/ })
