@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, gzipSync } from 'node:zlib'
 import { imageAnnotations } from '../api/annotations.ts'
-import { boundedText } from './bounded-text.ts'
+import { boundedText, longestRevision } from './bounded-text.ts'
 import { digestOf, hasDigest, mediaTypes, parseOciDocument, type Descriptor, type Manifest } from './oci.ts'
 
 /**
@@ -15,8 +15,6 @@ export const bundleLayerType = 'application/vnd.windlass.manifests.v1.yaml+gzip'
 export const mostCompressedBytes = 512 * 1024
 /** Eight times the compressed limit: manifests shrink to a tenth or so, a bomb to a thousandth. */
 export const mostTextBytes = 8 * mostCompressedBytes
-
-const longestShown = 128
 
 /** The config that OCI gives an artifact without one. */
 export const emptyConfig = Buffer.from('{}')
@@ -70,13 +68,13 @@ export function checkBundleManifest(
   const revision = manifest.annotations?.[imageAnnotations.revision]
   if (revision !== expected.revision) {
     return invalid(
-      `is of revision ${boundedText(revision ?? 'none', longestShown)}, not of ${expected.revision ?? 'none'}`,
+      `is of revision ${boundedText(revision ?? 'none', longestRevision)}, not of ${expected.revision ?? 'none'}`,
     )
   }
   const [layer, ...others] = manifest.layers
   if (layer === undefined || others.length > 0) return invalid(`has ${manifest.layers.length} layers, not one`)
   if (layer.mediaType !== bundleLayerType)
-    return invalid(`its layer is of type ${boundedText(layer.mediaType, longestShown)}, not ${bundleLayerType}`)
+    return invalid(`its layer is of type ${boundedText(layer.mediaType, longestRevision)}, not ${bundleLayerType}`)
   if (layer.size > mostCompressedBytes) return invalid(tooLarge(layer.size))
   return { kind: 'ok', value: layer }
 }

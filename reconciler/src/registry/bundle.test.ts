@@ -75,6 +75,20 @@ t.test('a revision that the list leaves out is read from the bundle itself', asy
   t.equal(acr.requests.filter(({ path, authorization }) => path.includes('/manifests/') && authorization).length, 1)
 })
 
+t.test('a revision without end is not kept whole, nor taken for one that it begins with', async (t) => {
+  const swollen = revisionOf('r'.repeat(1_000_000))
+  for (const answer of [
+    referrers({ body: index([descriptorOf(first, swollen)]) }),
+    (path: string) =>
+      path === `/v2/predictor/manifests/${fallbackTag}`
+        ? manifestAnswer(index([descriptorOf(first, swollen)]), mediaTypes.ociIndex)
+        : undefined,
+  ]) {
+    const { find } = await start(t, answer)
+    t.strictSame(await find(), [{ digest: first.digest, subject: image.digest, revision: `${'r'.repeat(127)}…` }])
+  }
+})
+
 t.test('pages of referrers are read to the end', async (t) => {
   const { find } = await start(t, (path) => {
     if (!path.includes('/referrers/')) return undefined

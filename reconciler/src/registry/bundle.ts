@@ -1,10 +1,11 @@
 import { imageAnnotations } from '../api/annotations.ts'
 import { AppError } from '../core/errors.ts'
 import { parseManifests } from '../core/manifest-yaml.ts'
+import { boundedText, longestRevision } from './bounded-text.ts'
 import { asBundleManifest, bundleArtifactType, checkBundleManifest, unpackLayer } from './bundle-format.ts'
 import { readBlob, readManifest } from './content.ts'
-import { parseOciDocument, type Descriptor } from './oci.ts'
-import { listReferrers } from './referrers.ts'
+import { parseOciDocument } from './oci.ts'
+import { listReferrers, referrersOf, type Referrer } from './referrers.ts'
 import type { RegistryConnection } from './registry-connection.ts'
 import type { BundleContent, BundleReference } from './tag-source.ts'
 import { invalidAnswer, type Attempt } from './translate-error.ts'
@@ -28,25 +29,26 @@ export async function findBundles(
     if (listed.length > mostBundles) throw invalidAnswer(attempt, `more than ${mostBundles} bundles are attached`)
 
     const references: BundleReference[] = []
-    for (const { digest, annotations } of listed) {
-      const revision = annotations?.[imageAnnotations.revision] ?? (await readRevision(digest))
+    for (const { digest, revision: listedRevision } of listed) {
+      const revision = listedRevision ?? (await readRevision(digest))
       references.push({ digest, subject, ...(revision !== undefined && { revision }) })
     }
     return references
 
     /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema */
-    async function readFallbackTag(): Promise<readonly Descriptor[]> {
+    async function readFallbackTag(): Promise<readonly Referrer[]> {
       const found = await readManifest(content, subject.replace(':', '-'), attempt, signal)
       if (found === undefined) return []
       const document = parseOciDocument(found.document)
       if (document.kind !== 'index') throw invalidAnswer(attempt, 'the referrers tag names no index')
-      return document.index.manifests.filter(({ artifactType }) => artifactType === bundleArtifactType)
+      return referrersOf(document.index.manifests, bundleArtifactType)
     }
 
     /** Some tools list a referrer without its annotations. */
     async function readRevision(digest: string): Promise<string | undefined> {
       const found = await readManifest(content, digest, attempt, signal)
-      return asBundleManifest(found?.document)?.annotations?.[imageAnnotations.revision]
+      const revision = asBundleManifest(found?.document)?.annotations?.[imageAnnotations.revision]
+      return revision && boundedText(revision, longestRevision)
     }
   })
 }

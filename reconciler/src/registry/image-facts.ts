@@ -1,5 +1,5 @@
 import { imageAnnotations } from '../api/annotations.ts'
-import { boundedText } from './bounded-text.ts'
+import { boundedText, longestRevision } from './bounded-text.ts'
 import { mediaTypes, parseOciDocument, type Index, type Manifest } from './oci.ts'
 import type { ImageFacts } from './tag-source.ts'
 
@@ -11,8 +11,6 @@ const imageTypes: ReadonlySet<string> = new Set([mediaTypes.ociManifest, mediaTy
 
 /** RFC 6838, 4.2: 127 characters on each side of the slash. */
 const longestMediaType = 255
-/** As long as a tag may be; what is longer names none, and neither does what is left of it. */
-const longestRevision = 128
 
 type Annotations = Readonly<Record<string, string>>
 

@@ -1,4 +1,6 @@
+import { imageAnnotations } from '../api/annotations.ts'
 import type { Answer } from './bounded-http.ts'
+import { boundedText, longestRevision } from './bounded-text.ts'
 import { parseOciDocument, mediaTypes, type Descriptor } from './oci.ts'
 import type { RegistryHttp } from './registry-http.ts'
 import type { RegistryTokenSource } from './token-source.ts'
@@ -10,6 +12,13 @@ export interface ReferrersRequest {
   readonly digest: string
   readonly artifactType: string
   readonly signal: AbortSignal
+}
+
+/** What is kept of what is attached: the annotations of one may be megabytes, and there may be many. */
+export interface Referrer {
+  readonly digest: string
+  /** `org.opencontainers.image.revision`, where the list says it. */
+  readonly revision?: string
 }
 
 export interface ReferrersWire {
@@ -27,7 +36,7 @@ const mostPages = 20
 export async function listReferrers(
   wire: ReferrersWire,
   request: ReferrersRequest,
-): Promise<readonly Descriptor[] | undefined> {
+): Promise<readonly Referrer[] | undefined> {
   const { http } = wire
   const { name, digest, artifactType } = request
   const attempt: Attempt = {
@@ -37,18 +46,27 @@ export async function listReferrers(
   const first = new URL(`https://${http.registry}/v2/${name}/referrers/${digest}`)
   first.searchParams.set('artifactType', artifactType)
 
-  const found: Descriptor[] = []
+  const found: Referrer[] = []
   let url: URL | undefined = first
   for (let pages = 0; url !== undefined; pages += 1) {
     if (pages === mostPages) throw invalidAnswer(attempt, `more than ${mostPages} pages of referrers`)
     const answer = await getOnceMore(wire, url, request)
     if (answer.status === 404 && pages === 0) return undefined
     if (answer.status !== 200) throw statusError(attempt, answer.status, answer.headers)
-    found.push(...readPage(answer, attempt))
+    found.push(...referrersOf(readPage(answer, attempt), artifactType))
     url = nextPage(answer, first, attempt)
   }
-  // The registry may leave the filter to us, and then says so in a header that proxies drop.
-  return found.filter((descriptor) => descriptor.artifactType === artifactType)
+  return found
+}
+
+/** The registry may leave the filter to us, and then says so in a header that proxies drop. */
+export function referrersOf(descriptors: readonly Descriptor[], artifactType: string): readonly Referrer[] {
+  return descriptors
+    .filter((descriptor) => descriptor.artifactType === artifactType)
+    .map(({ digest, annotations }) => {
+      const revision = annotations?.[imageAnnotations.revision]
+      return { digest, ...(revision !== undefined && { revision: boundedText(revision, longestRevision) }) }
+    })
 }
 
 /** With a token of its scope; a refused one is replaced once. */
