@@ -86,6 +86,7 @@ export async function reconcile(
   try {
     const scope = { ...ports, ...term, key: turn.key, tracker: world.objects, memory, tenant: turn.tenant }
     await keepFinalizer(turn, ports.finalizers)
+    if (isOverdue(turn)) seeAnew(turn, term)
     const observed = await observe(delivery, desired, { ...scope, registry: term.poller.view(turn.key) })
     plan = decide(desired, observed, clock.nowMs())
     notify(plan, turn)
@@ -101,6 +102,18 @@ export async function reconcile(
     if (trouble === undefined) return givenUp(error, plan, turn, ports, term)
     return failed(trouble, error, plan, turn, ports)
   }
+}
+
+function isOverdue(turn: Turn): boolean {
+  const { rollout } = turn.status
+  const deadlineMs = rollout?.phase === 'Waiting' ? parseTime(rollout.deadline ?? '') : undefined
+  return deadlineMs !== undefined && deadlineMs <= turn.nowMs()
+}
+
+/** A watch may have fallen silent: no release fails by what was not heard, so that all is read before the time is up. */
+function seeAnew({ key, memory }: Turn, { rolloutPods }: Term): void {
+  memory.healths.clear()
+  rolloutPods.release(key)
 }
 
 /** Lets the poller know what this Delivery wants read, and heeds a request to reconcile. */
