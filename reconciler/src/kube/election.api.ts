@@ -186,6 +186,30 @@ t.test('a short fault costs no leadership', async (t) => {
   t.notOk(one.log.some(({ what }) => what === 'lost'))
 })
 
+t.test('a renewal that is answered with Retry-After is not tried again sooner', async (t) => {
+  const namespace = await cluster.namespace('election throttled')
+  const askedAtMs: number[] = []
+  let isThrottled = false
+  const client: KubeClient = {
+    ...admin,
+    send: async (request) => {
+      if (!isThrottled || request.method === 'GET') return admin.send(request)
+      askedAtMs.push(performance.now())
+      const refusal = { code: 429, reason: 'TooManyRequests', message: 'slow down', causes: [], retryAfterMs: 1_000 }
+      return { ok: false, refusal }
+    },
+  }
+  const candidate = stand(t, namespace, 'windlass-1', { client })
+  await leads(candidate)
+  isThrottled = true
+  await until('two tries', () => askedAtMs.length >= 2)
+  isThrottled = false
+  const [first = 0, second = 0] = askedAtMs
+
+  t.ok(second - first >= 1_000, `the second came ${second - first} ms after the first`)
+  t.ok(candidate.election.leadership.isLeader, 'which costs no leadership')
+})
+
 t.test('a renewal whose answer is lost is found to have arrived', async (t) => {
   const namespace = await cluster.namespace('election lost answer')
   let losses = 0

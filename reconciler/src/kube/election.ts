@@ -228,8 +228,7 @@ export function createElection(options: ElectionOptions): Election {
       held.lease = now
       return 0
     } catch (error) {
-      report(error, signal)
-      return jittered(timing.retryPeriodMs)
+      return report(error, signal)
     }
   }
 
@@ -246,9 +245,11 @@ export function createElection(options: ElectionOptions): Election {
     }
   }
 
-  function report(error: unknown, signal: AbortSignal): void {
+  /** Answers how long to wait before it is tried again: as long as the API server asks, if that costs the lease. */
+  function report(error: unknown, signal: AbortSignal): number {
     if (!(error instanceof AppError)) throw error
     if (!signal.aborted) hooks.problem(error)
+    return Math.max(jittered(timing.retryPeriodMs), error.retryAfterMs ?? 0)
   }
 
   /** Ends early, and without an error, where one of the signals aborts. */
@@ -271,8 +272,7 @@ export function createElection(options: ElectionOptions): Election {
         try {
           await stand(signal)
         } catch (error) {
-          report(error, signal)
-          await pause(jittered(timing.retryPeriodMs), signal)
+          await pause(report(error, signal), signal)
         }
         const held = currentTerm()
         if (held === undefined) continue
