@@ -130,6 +130,8 @@ export interface StatusWriter {
    * the status is the same. Throws AppError, of reason ApiConflict where the Delivery has changed since.
    */
   write(delivery: Delivery, status: DeliveryStatus, signal: AbortSignal): Promise<Delivery>
+  /** The Delivery as it is now; undefined where it is gone. */
+  read(delivery: Delivery, signal: AbortSignal): Promise<Delivery | undefined>
 }
 
 export interface FinalizerWriter {

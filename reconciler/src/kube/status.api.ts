@@ -81,6 +81,16 @@ t.test('a Delivery that has changed, or is another one, or gone, is not written 
   await t.rejects(another, { kind: 'retryable', reason: 'ApiConflict', message: /has been modified/ })
 })
 
+t.test('a Delivery is read as it is, and is undefined where it is gone', async (t) => {
+  const { path, delivery, read } = await createDelivery('status read')
+  const writer = createStatusWriter(admin)
+  await writer.write(delivery, status, signal)
+  t.same(await writer.read(delivery, signal), await read())
+
+  await admin.request({ method: 'DELETE', path: `${path}/web`, what: 'delete', signal })
+  t.equal(await writer.read(delivery, signal), undefined)
+})
+
 t.test('a status that its schema does not allow is a bug of ours, and told as one', async (t) => {
   const { delivery } = await createDelivery('status invalid')
   const wrong = { observedGeneration: 'one' } as unknown as DeliveryStatus

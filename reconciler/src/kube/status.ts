@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { fieldManager } from '../api/annotations.ts'
 import { apiVersion, plural, type Delivery, type DeliveryStatus } from '../api/delivery.ts'
-import type { KubeClient } from './client.ts'
+import { refusedError, type KubeClient } from './client.ts'
 import type { StatusWriter } from './ports.ts'
 
 export function createStatusWriter(client: KubeClient): StatusWriter {
@@ -11,7 +11,7 @@ export function createStatusWriter(client: KubeClient): StatusWriter {
       const { namespace, name, resourceVersion } = delivery.metadata
       return client.request<Delivery>({
         method: 'PATCH',
-        path: `/apis/${apiVersion}/namespaces/${encodeURIComponent(namespace)}/${plural}/${encodeURIComponent(name)}/status`,
+        path: `${pathOf(delivery)}/status`,
         query: { fieldManager },
         // The version that is patched in is a precondition: the server answers 409 where it is another one by now.
         body: [
@@ -23,7 +23,20 @@ export function createStatusWriter(client: KubeClient): StatusWriter {
         signal,
       })
     },
+    async read(delivery, signal) {
+      const { namespace, name } = delivery.metadata
+      const what = `read Delivery ${namespace}/${name}`
+      const request = { method: 'GET', path: pathOf(delivery), what, signal } as const
+      const answer = await client.send<Delivery>(request)
+      if (answer.ok) return answer.body
+      if (answer.refusal.code === 404) return undefined
+      throw refusedError(answer.refusal, request)
+    },
   }
+}
+
+function pathOf({ metadata: { namespace, name } }: Delivery): string {
+  return `/apis/${apiVersion}/namespaces/${encodeURIComponent(namespace)}/${plural}/${encodeURIComponent(name)}`
 }
 
 /** As JSON: a field that is undefined is none. */

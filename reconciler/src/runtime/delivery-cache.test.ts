@@ -91,6 +91,72 @@ t.test('what was deleted is gone, also where a write of it is answered late', as
   t.equal(cache.get(key), undefined)
 })
 
+t.test('the event of a write that comes before its answer is no news, and what else comes meanwhile is', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+
+  const end = cache.writeBegins(key)
+  t.equal(tell(version('2')), undefined)
+  t.notOk(end('2'))
+
+  const endNext = cache.writeBegins(key)
+  t.equal(tell(version('3')), undefined, 'it is not known yet whose it is')
+  t.equal(tell(version('4')), undefined)
+  t.ok(endNext('3'))
+  t.equal(tell(version('5')), key)
+
+  const endFailed = cache.writeBegins(key)
+  tell(version('6'))
+  t.ok(endFailed(undefined), 'where no answer came, anything is news')
+})
+
+t.test('what is read counts, though the watch told something older last, until it tells of it again', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('2'))
+  tell(version('1'))
+
+  cache.readBegins(key)(version('2'))
+  t.equal(cache.get(key)?.metadata.resourceVersion, '2')
+
+  tell(version('3'))
+  t.equal(cache.get(key)?.metadata.resourceVersion, '3')
+})
+
+t.test('what the watch tells while a read is under way counts more than its answer', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+
+  const take = cache.readBegins(key)
+  tell(version('3'))
+  take(version('2'))
+
+  t.equal(cache.get(key)?.metadata.resourceVersion, '3')
+})
+
+t.test('a write after a read, and a new list, count more than the read', async (t) => {
+  const { cache, tell, sync } = setUp()
+  tell(version('1'))
+  cache.readBegins(key)(version('2'))
+  cache.wrote(version('3'))
+  t.equal(cache.get(key)?.metadata.resourceVersion, '3')
+
+  cache.readBegins(key)(version('4'))
+  tell(version('9'))
+  sync()
+  t.equal(cache.get(key)?.metadata.resourceVersion, '9')
+})
+
+t.test('what was deleted does not come back by a read that began before', async (t) => {
+  const { cache, tell, remove } = setUp()
+  tell(version('1'))
+
+  const take = cache.readBegins(key)
+  remove(version('1'))
+  take(version('2'))
+
+  t.equal(cache.get(key), undefined)
+})
+
 function setUp() {
   const cache = new DeliveryCache()
   const store = new Map<string, KubeObject>()

@@ -12,6 +12,10 @@ export class DeliveryCache {
   readonly #written = new Map<string, Delivery>()
   /** The versions that the watch told last of each, for an answer may come after its event. */
   readonly #told = new Map<string, readonly string[]>()
+  /** The versions that the watch told while a write of ours is under way. */
+  readonly #writing = new Map<string, string[]>()
+  /** What was read because a write met another version; see `readBegins`. */
+  readonly #read = new Map<string, Delivery>()
   #watch: Pick<Watch<KubeObject>, 'get' | 'list'> = { get: () => undefined, list: () => [] }
 
   /** The watch whose events are given to `observe`. */
@@ -24,9 +28,11 @@ export class DeliveryCache {
     if (event.type === 'synced') {
       // A list is newer than every write before it.
       this.#written.clear()
+      this.#read.clear()
       return undefined
     }
     const key = keyOf(event.object)
+    this.#read.delete(key)
     if (event.type === 'deleted') {
       this.#written.delete(key)
       this.#told.delete(key)
@@ -34,13 +40,29 @@ export class DeliveryCache {
     }
     const { resourceVersion = '' } = event.object.metadata
     this.#told.set(key, [resourceVersion, ...(this.#told.get(key) ?? [])].slice(0, remembered))
-    if (this.#written.get(key)?.metadata.resourceVersion !== resourceVersion) return key
-    this.#written.delete(key)
-    return undefined
+    const isWritten = this.#written.get(key)?.metadata.resourceVersion === resourceVersion
+    if (isWritten) this.#written.delete(key)
+    const meanwhile = this.#writing.get(key)
+    meanwhile?.push(resourceVersion)
+    return isWritten || meanwhile !== undefined ? undefined : key
+  }
+
+  /**
+   * For a write that is about to be sent, the only one of its Delivery: answers what is to be told at its end, the
+   * version that it made where it made one. That answers whether the watch told anything else meanwhile: the event of
+   * our own write may come before its answer, and is no news.
+   */
+  writeBegins(key: string): (version: string | undefined) => boolean {
+    const meanwhile: string[] = []
+    this.#writing.set(key, meanwhile)
+    return (version) => {
+      this.#writing.delete(key)
+      return meanwhile.some((told) => told !== version)
+    }
   }
 
   get(key: string): Delivery | undefined {
-    return this.#written.get(key) ?? toDelivery(this.#watch.get(key))
+    return this.#read.get(key) ?? this.#written.get(key) ?? toDelivery(this.#watch.get(key))
   }
 
   keys(): readonly string[] {
@@ -51,9 +73,22 @@ export class DeliveryCache {
   wrote(delivery: Delivery): void {
     const { namespace, name, resourceVersion } = delivery.metadata
     const key = `${namespace}/${name}`
+    this.#read.delete(key)
     const isKnown = this.#told.get(key)?.includes(resourceVersion) ?? false
     const isGone = this.#watch.get(key) === undefined
     if (!isKnown && !isGone) this.#written.set(key, delivery)
+  }
+
+  /**
+   * For a read that is about to be sent: takes its answer, which counts until the watch tells of the Delivery again. A
+   * watch that is behind, or that told its events out of order, would else be believed for as long as it lasts.
+   */
+  readBegins(key: string): (delivery: Delivery) => void {
+    const told = this.#told.get(key)
+    return (delivery) => {
+      // What the watch told meanwhile may be newer than the answer.
+      if (this.#told.get(key) === told && this.#watch.get(key) !== undefined) this.#read.set(key, delivery)
+    }
   }
 }
 

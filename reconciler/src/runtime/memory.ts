@@ -39,15 +39,21 @@ export interface Memory {
 
 export interface SeenHealth {
   readonly version: string
+  /** How often the watch had told of the object before it was asked for: see `isLatest` of the tracker. */
+  readonly toldBefore: number
   readonly health: Health
   readonly isChanged: boolean
   /** In full where it makes pods that do not all run yet: they are looked at too. */
   readonly object?: KubeObject
 }
 
-export function seenHealth(object: KubeObject, health: Health, isChanged: boolean): SeenHealth {
+export function seenHealth(
+  object: KubeObject,
+  { health, isChanged, toldBefore }: Pick<SeenHealth, 'health' | 'isChanged' | 'toldBefore'>,
+): SeenHealth {
   const isLookedAt = podKinds.has(object.kind) && health.state !== 'current'
-  return { version: object.metadata.resourceVersion ?? '', health, isChanged, ...(isLookedAt && { object }) }
+  const version = object.metadata.resourceVersion ?? ''
+  return { version, toldBefore, health, isChanged, ...(isLookedAt && { object }) }
 }
 
 const podKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet'])

@@ -61,17 +61,47 @@ t.test('what changed after it was read is suspect, whichever came to us first', 
   t.ok(tracker.isSuspect(delivery, key))
 })
 
-t.test('what was deleted is suspect and has no version', async (t) => {
+t.test('what was deleted is suspect, and no version of it is the last', async (t) => {
   const tracker = new ObjectTracker()
   tracker.observe({ type: 'added', object: object() }, type)
   tracker.verified(delivery, full(object()))
-  t.equal(tracker.versionOf(delivery, key), '1')
+  t.ok(tracker.isLatest(delivery, key, { version: '1', toldBefore: 0 }))
 
   const change = tracker.observe({ type: 'deleted', object: object() }, type)
 
   t.same(change, [{ delivery, isSuspect: true }])
   t.ok(tracker.isSuspect(delivery, key))
-  t.equal(tracker.versionOf(delivery, key), undefined)
+  t.notOk(tracker.isLatest(delivery, key, { version: '1', toldBefore: tracker.toldOf(delivery, key) }))
+})
+
+t.test('a version is the last where none but it was told since it was asked for', async (t) => {
+  const tracker = new ObjectTracker()
+  const tell = (resourceVersion: string) =>
+    tracker.observe({ type: 'modified', object: object({ resourceVersion }) }, type)
+  tell('1')
+  const written = { version: '2', toldBefore: tracker.toldOf(delivery, key) }
+  t.notOk(tracker.isLatest(delivery, key, written), 'it was not told yet')
+
+  tell('2')
+  t.ok(tracker.isLatest(delivery, key, written))
+
+  tell('3')
+  t.notOk(tracker.isLatest(delivery, key, written))
+  tell('2')
+  t.notOk(tracker.isLatest(delivery, key, written), 'an older one may be told after it')
+})
+
+t.test('what is told before what is as we wrote it stays suspect until it is read', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'added', object: object() }, type)
+  tracker.verified(delivery, full(object()))
+
+  tracker.observe({ type: 'modified', object: object({ resourceVersion: '3', owned: {} }) }, type)
+  tracker.observe({ type: 'modified', object: object({ resourceVersion: '2' }) }, type)
+  t.ok(tracker.isSuspect(delivery, key), 'an older version may be told after it')
+
+  tracker.verified(delivery, full(object({ resourceVersion: '4' })))
+  t.notOk(tracker.isSuspect(delivery, key))
 })
 
 t.test('an object that another hand gave to another Delivery concerns both', async (t) => {
@@ -106,7 +136,7 @@ t.test('after a change of leader everything is suspect again', async (t) => {
   tracker.distrustAll()
 
   t.ok(tracker.isSuspect(delivery, key))
-  t.equal(tracker.versionOf(delivery, key), '1', 'what the watch told stays')
+  t.ok(tracker.isLatest(delivery, key, { version: '1', toldBefore: 0 }), 'what the watch told stays')
 })
 
 interface Fields {

@@ -8,6 +8,10 @@ import type { WatchEvent } from '../kube/ports.ts'
 /** What the metadata of one managed object told, and what was last verified of it. */
 interface Tracked {
   readonly seen?: { readonly hint: string; readonly version: string; readonly pause?: PauseMark }
+  /** How many versions the watch has told. */
+  readonly told: number
+  /** A version other than the verified one was told since: an older one may be told after it. */
+  readonly isDoubtful?: boolean
   /** The hint of the state in which the object was read in full and found as we made it. */
   readonly verified?: string
   /** It was deleted or given away since it was seen; a read that began before then must not count as the last word. */
@@ -50,12 +54,13 @@ export class ObjectTracker {
   /** The object was read in full, or written, and is as we want it. */
   verified(delivery: string, object: KubeObject): void {
     const key = entryKey({ apiVersion: object.apiVersion, kind: object.kind, name: object.metadata.name })
-    this.#set(delivery, key, { ...this.#get(delivery, key), verified: ownershipHint(object) })
+    const { isDoubtful: _, ...tracked } = this.#get(delivery, key) ?? { told: 0 }
+    this.#set(delivery, key, { ...tracked, verified: ownershipHint(object) })
   }
 
   isSuspect(delivery: string, key: string): boolean {
     const tracked = this.#get(delivery, key)
-    if (tracked?.verified === undefined || tracked.hasLeft === true) return true
+    if (tracked?.verified === undefined || tracked.hasLeft === true || tracked.isDoubtful === true) return true
     return tracked.seen !== undefined && tracked.seen.hint !== tracked.verified
   }
 
@@ -67,9 +72,22 @@ export class ObjectTracker {
     })
   }
 
-  /** The version that the watch told last; undefined where it told none, or that the object is gone. */
-  versionOf(delivery: string, key: string): string | undefined {
-    return this.#get(delivery, key)?.seen?.version
+  /** How many versions of it the watch has told. */
+  toldOf(delivery: string, key: string): number {
+    return this.#get(delivery, key)?.told ?? 0
+  }
+
+  /**
+   * Whether a version is the last, as far as was told: the watch told it last, and none but it since before it was asked
+   * for. Versions have no order, so that of several told meanwhile nobody knows which is the last.
+   */
+  isLatest(
+    delivery: string,
+    key: string,
+    { version, toldBefore }: { readonly version: string; readonly toldBefore: number },
+  ): boolean {
+    const { seen, told } = this.#get(delivery, key) ?? { told: 0 }
+    return seen?.version === version && told - toldBefore <= 1
   }
 
   /** Pauses that stand on managed objects themselves. */
@@ -82,8 +100,8 @@ export class ObjectTracker {
 
   /** Nothing of this Delivery counts as verified any more: each of its objects is read anew. */
   distrust(delivery: string): void {
-    for (const [key, { seen }] of this.#objects.get(delivery) ?? []) {
-      this.#set(delivery, key, seen === undefined ? {} : { seen })
+    for (const [key, { seen, told }] of this.#objects.get(delivery) ?? []) {
+      this.#set(delivery, key, { told, ...(seen !== undefined && { seen }) })
     }
   }
 
@@ -94,15 +112,15 @@ export class ObjectTracker {
 
   /** What was verified of a Delivery that is gone; what the watch tells goes with its objects. */
   forget(delivery: string): void {
-    for (const [key, { seen }] of this.#objects.get(delivery) ?? []) {
+    for (const [key, { seen, told }] of this.#objects.get(delivery) ?? []) {
       if (seen === undefined) this.#drop(delivery, key)
-      else this.#set(delivery, key, { seen })
+      else this.#set(delivery, key, { seen, told })
     }
   }
 
   #leave(delivery: string, key: string, place: string): ObjectChange {
     this.#labels.delete(place)
-    this.#set(delivery, key, { hasLeft: true })
+    this.#set(delivery, key, { told: this.toldOf(delivery, key) + 1, hasLeft: true })
     return { delivery, isSuspect: true }
   }
 
@@ -115,9 +133,14 @@ export class ObjectTracker {
       version: metadata.resourceVersion ?? '',
       ...(pause !== undefined && { pause }),
     }
-    const before = this.#get(delivery, key)
-    this.#set(delivery, key, { seen, ...(before?.verified !== undefined && { verified: before.verified }) })
-    return { delivery, isSuspect: before?.verified !== seen.hint }
+    const { verified, told, isDoubtful } = this.#get(delivery, key) ?? { told: 0 }
+    const isSuspect = verified !== seen.hint
+    this.#set(delivery, key, {
+      seen,
+      told: told + 1,
+      ...(verified !== undefined && { verified, isDoubtful: isSuspect || isDoubtful === true }),
+    })
+    return { delivery, isSuspect }
   }
 
   #get(delivery: string, key: string): Tracked | undefined {

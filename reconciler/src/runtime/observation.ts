@@ -124,14 +124,19 @@ async function readHealth(
   const { key, tracker, objects, memory, tenant, signal } = scope
   const name = entryKey(entry)
   const known = memory.healths.get(name)
-  if (known !== undefined && known.version === tracker.versionOf(key, name)) return known
+  if (known !== undefined && tracker.isLatest(key, name, known)) return known
 
+  const toldBefore = tracker.toldOf(key, name)
   const object = await objects.get(referenceOf(entry, tenant.namespace), tenant, signal)
   if (object === undefined) {
     memory.healths.delete(name)
     return undefined
   }
-  const found = seenHealth(object, judge(object), await isChanged(object, entry, scope))
+  const found = seenHealth(object, {
+    health: judge(object),
+    isChanged: await isChanged(object, entry, scope),
+    toldBefore,
+  })
   memory.healths.set(name, found)
   return found
 }

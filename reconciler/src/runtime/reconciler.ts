@@ -226,7 +226,11 @@ async function failed(
   memory.failures += 1
   log.warn({ reason, err: error, plan: plan?.kind }, 'reconcile failed')
   const isSilent = memory.failures <= (reason === 'ApiConflict' ? silentConflicts : silentFailures)
-  if (kind !== 'retryable' || !isSilent) await say(trouble, plan, turn)
+  // Where status was what could not be written, the next try will say it.
+  const isUnwritten = turn.isUnwritten(error)
+  if (!isUnwritten && (kind !== 'retryable' || !isSilent)) await say(trouble, plan, turn)
+  // Before there is a plan nothing but the finalizer is written, under the version that was read as status is.
+  if (reason === 'ApiConflict' && (isUnwritten || plan === undefined)) await lookAgain(turn)
   const delayMs = retryDelayMs(kind, { retryAfterMs, attempt: memory.failures, random: random() })
   const results = { retryable: 'retry', waiting: 'waiting', terminal: 'stalled' } as const
   if (delayMs === undefined) return { result: results[kind], next: { kind: 'onEvent' } }
@@ -239,6 +243,16 @@ function untilDeadlineMs(turn: Turn): number {
   const deadlineMs = rollout?.phase === 'Applying' ? parseTime(rollout.deadline ?? '') : undefined
   const leftMs = deadlineMs === undefined ? 0 : deadlineMs - turn.nowMs()
   return leftMs > 0 ? leftMs : Number.POSITIVE_INFINITY
+}
+
+/** Another write came first, which the watch may not have told. */
+async function lookAgain(turn: Turn): Promise<void> {
+  try {
+    await turn.readAgain()
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    turn.log.warn({ reason: error.reason, err: error }, 'Delivery not read')
+  }
 }
 
 /** Where status can't be written either, the log has it, and the next try will say it. */

@@ -47,6 +47,7 @@ export class Turn {
   readonly tenant: Tenant
   readonly #options: TurnOptions
   #delivery: Delivery
+  #unwritten: unknown
 
   constructor(options: TurnOptions) {
     const { delivery, desired, memory, leaseEpoch, signal, log } = options
@@ -88,15 +89,38 @@ export class Turn {
 
   /** Writes status as it is given, under the version that was read; tells what is worth an Event. */
   async store(status: DeliveryStatus): Promise<void> {
-    const { statuses, events } = this.#options
+    const { events } = this.#options
     const before = this.#delivery
-    const written = await statuses.write(before, status, this.signal)
+    const written = await this.#send(before, status)
     if (written === before) return
     this.wrote(written)
     for (const announcement of announce(before.status ?? {}, status)) {
       events.emit({ regarding: toObject(written), ...announcement })
     }
     this.#measure(before.status ?? {}, status)
+  }
+
+  async #send(before: Delivery, status: DeliveryStatus): Promise<Delivery> {
+    const { statuses, world } = this.#options
+    try {
+      return await world.writing(this.key, () => statuses.write(before, status, this.signal))
+    } catch (error) {
+      this.#unwritten = error
+      throw error
+    }
+  }
+
+  /** Whether this is what a write of status failed by. */
+  isUnwritten(error: unknown): boolean {
+    return this.#unwritten === error
+  }
+
+  /** Reads the Delivery, where what the watch told of it is not what the API server holds. */
+  async readAgain(): Promise<void> {
+    const { world, statuses } = this.#options
+    const take = world.deliveries.readBegins(this.key)
+    const now = await statuses.read(this.#delivery, this.signal)
+    if (now !== undefined) take(now)
   }
 
   #measure(before: DeliveryStatus, after: DeliveryStatus): void {

@@ -72,6 +72,19 @@ export class World {
     }
   }
 
+  /** Makes a write of a Delivery, whose own event is no change. */
+  async writing(key: string, write: () => Promise<Delivery>): Promise<Delivery> {
+    const end = this.deliveries.writeBegins(key)
+    let version: string | undefined
+    try {
+      const written = await write()
+      version = written.metadata.resourceVersion
+      return written
+    } finally {
+      if (end(version)) this.#listener({ key, isStatusOnly: false })
+    }
+  }
+
   /** A kind that not every cluster serves is watched from the first release on that holds one. */
   follow(inventory: readonly InventoryEntry[]): void {
     for (const entry of inventory) {

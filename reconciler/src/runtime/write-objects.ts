@@ -100,11 +100,12 @@ export async function writeObject(
   const { tenant, signal, key, memory, desired } = turn
   const adopt = desired.work.kind === 'work' && desired.work.spec.adopt
   const seen = result === undefined ? {} : { seen: { live } }
+  const toldBefore = tracker.toldOf(key, objectKey(object))
   const written = await objects.apply(object, { tenant, force: true, adopt, signal, ...seen })
   tracker.verified(key, written)
   memory.counted.delete(objectKey(written))
   const health = healthOf(written, { sinceMs: turn.nowMs() })
-  memory.healths.set(objectKey(written), seenHealth(written, health, false))
+  memory.healths.set(objectKey(written), seenHealth(written, { health, isChanged: false, toldBefore }))
   const hash = ownedFieldsHash(written)
   const replicas = ownedReplicas(written)
   return {
