@@ -144,6 +144,31 @@ t.test('while the registry asks for time, no poll goes out, not even one that is
   t.same(registry.asked, ['scan'])
 })
 
+t.test(
+  'at a poll every five seconds, 429 with Retry-After 30 for two minutes costs five requests at most',
+  async (t) => {
+    for (const random of [0, 0.999]) {
+      const { registry, poller, clock, tick } = setUp(t, { random, jitterMs: 1_000 })
+      registry.failure = new AppError({
+        kind: 'retryable',
+        reason: 'RegistryThrottled',
+        message: '429',
+        retryAfterMs: 30_000,
+      })
+      poller.follow(key, subject())
+      await settle()
+
+      for (let n = 0; n < 24; n += 1) await tick(5_000)
+
+      t.equal(registry.asked.length, 5, 'at once, and after 30, 60, 90 and 120 seconds')
+      registry.failure = undefined
+      registry.push()
+      await clock.advance(30_000)
+      t.match(poller.view(key).images, [{ tag: 'r1' }], 'it recovers by itself')
+    }
+  },
+)
+
 t.test('where we are refused, the schedule alone tries again', async (t) => {
   const { registry, poller, clock, tick } = setUp(t)
   registry.failure = new AppError({ kind: 'waiting', reason: 'RegistryForbidden', message: '403' })
