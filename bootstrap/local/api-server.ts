@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { apiServerArguments, etcdArguments, prepareControlPlane } from './control-plane.ts'
 import { freePort } from './free-port.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
-import type { SpawnedProcess } from './process.ts'
+import type { ProcessIdentity, SpawnedProcess } from './process.ts'
 import { spawnDetached, stopProcess } from './process.ts'
 import { waitUntilReady } from './readiness.ts'
 import { ensureTools } from './tools.ts'
@@ -24,6 +24,8 @@ export interface ApiServer {
   readonly auditLog: string
   /** Path of the kubectl of this server's version. */
   readonly kubectl: string
+  /** The process of its etcd, for a test that stops it. */
+  readonly etcd: ProcessIdentity
   stop(): Promise<void>
 }
 
@@ -63,7 +65,7 @@ export async function startApiServer(options: StartApiServerOptions): Promise<Ap
       await waitUntilReady({ url, caPem }, { etcd, 'kube-apiserver': apiServer }, signal)
       const kubeconfig = join(dir, 'kubeconfig')
       await writeKubeconfig(kubeconfig, { name: 'windlass-api', url, caPem, client: files.admin })
-      return { url, kubeconfig, caPem, auditLog: files.auditLog, kubectl: tools.kubectl, stop }
+      return { url, kubeconfig, caPem, auditLog: files.auditLog, kubectl: tools.kubectl, etcd, stop }
     } catch (error) {
       await stop()
       const isTaken = /address already in use/.test(String(error))

@@ -20,10 +20,11 @@ export interface Asked {
   readonly isWrite: boolean
 }
 
-/** `lost` ends the connection without a word; an answer is given in the server's place. */
+/** `lost` ends the connection without a word, `reset` breaks it; an answer is given in the server's place. */
 export type Fate =
   | { readonly kind: 'pass' }
   | { readonly kind: 'lost' }
+  | { readonly kind: 'reset' }
   | {
       readonly kind: 'answer'
       readonly code: number
@@ -53,11 +54,14 @@ export interface HttpProxy {
   readonly url: string
   /** Ends every connection that is open now. */
   cut(): void
+  /** Ends those alone on which something is watched. */
+  cutWatches(): void
   close(): Promise<void>
 }
 
 export const pass: Fate = { kind: 'pass' }
 export const lost: Fate = { kind: 'lost' }
+export const reset: Fate = { kind: 'reset' }
 
 /** What the API server answers where it refuses, as a Status object (meta/v1). */
 export function refuse(code: number, reason: string, headers: OutgoingHttpHeaders = {}): Fate {
@@ -68,6 +72,7 @@ export function refuse(code: number, reason: string, headers: OutgoingHttpHeader
 export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }: ProxyOptions): Promise<HttpProxy> {
   const agent = new Agent({ keepAlive: true, ca: target.caPem })
   const sockets = new Set<Socket>()
+  const watching = new Set<Socket>()
   const server = createServer((message, response) => {
     handle(message, response).catch(() => response.destroy())
   })
@@ -83,13 +88,17 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
     const asked = await read(message)
     const fate = (await hooks.onRequest?.(asked)) ?? pass
     if (fate.kind === 'lost') return void response.destroy()
+    if (fate.kind === 'reset') return void message.socket.resetAndDestroy()
     if (fate.kind === 'answer') {
       const body = JSON.stringify(fate.body ?? {})
       response.writeHead(fate.code, { 'Content-Type': 'application/json', ...fate.headers })
       return void response.end(body)
     }
     const answer = await send(asked, message)
-    if (asked.isWatch && answer.statusCode === 200) return relay(asked, answer, response)
+    if (asked.isWatch && answer.statusCode === 200) {
+      watching.add(message.socket)
+      return relay(asked, answer, response).finally(() => watching.delete(message.socket))
+    }
     const body = await textOf(answer)
     const code = answer.statusCode ?? 500
     if ((await hooks.onAnswer?.(asked, code, body)) === 'lost') return void response.destroy()
@@ -122,9 +131,10 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
 
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const cut = () => {
-    for (const socket of sockets) socket.resetAndDestroy()
+  const breakOff = (some: ReadonlySet<Socket>) => {
+    for (const socket of some) socket.resetAndDestroy()
   }
+  const cut = () => breakOff(sockets)
   const close = async () => {
     cut()
     agent.destroy()
@@ -133,7 +143,12 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
     await once(server, 'close')
   }
   t.teardown(close)
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut, close }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    cutWatches: () => breakOff(watching),
+    close,
+  }
 }
 
 async function read(message: IncomingMessage): Promise<Asked> {

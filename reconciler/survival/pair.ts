@@ -3,11 +3,9 @@ import { readAuditLog, type AuditEvent } from '../../bootstrap/local/audit-log.t
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import { settings, workload } from '../src/runtime/test-registry.ts'
 import { lost, pass, startHttpProxy, type Asked, type Fate } from './http-proxy.ts'
-import { startReconciler, type LeaseTiming, type ReconcilerProcess } from './reconciler-process.ts'
+import { productionLease, startReconciler, type ReconcilerProcess } from './reconciler-process.ts'
 import { Site, type Lab } from './site.ts'
 
-/** As in production: the machine that tests run on may be slow, and a leader is not to lose its lease by that. */
-const lease: LeaseTiming = { duration: '15s', renewDeadline: '10s', renewInterval: '4s', retryPeriod: '2s' }
 const patienceMs = 120_000
 
 export interface Candidate {
@@ -80,6 +78,19 @@ export class Pair extends Site {
         return arrived.promise
       },
     }
+  }
+
+  /** Does something as such a request arrives, which then goes its way; resolves when it is done. */
+  async atNext(isMeant: (asked: Asked) => boolean, act: () => void): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#intercept = (asked) => {
+        if (!isMeant(asked)) return undefined
+        this.#intercept = () => undefined
+        act()
+        resolve()
+        return Promise.resolve(pass)
+      }
+    })
   }
 
   async untilColor(color: string): Promise<void> {
@@ -160,7 +171,7 @@ export class Pair extends Site {
       standIn,
       pod: { name: pod, namespace: this.installation.namespace },
       api: { url: proxy.url, token },
-      lease,
+      lease: productionLease,
       onLine: (line) => void lines.push(line),
     })
     return {

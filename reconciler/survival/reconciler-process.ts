@@ -32,6 +32,14 @@ export const lastingLease: LeaseTiming = {
   retryPeriod: '1s',
 }
 
+/** As in production: the machine that tests run on may be slow, and a leader is not to lose its lease by that. */
+export const productionLease: LeaseTiming = {
+  duration: '15s',
+  renewDeadline: '10s',
+  renewInterval: '4s',
+  retryPeriod: '2s',
+}
+
 export interface ProcessOptions {
   readonly program: Program
   readonly pod: { readonly name: string; readonly namespace: string }

@@ -1,0 +1,230 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { sharedApiServer } from '../../bootstrap/local/testing.ts'
+import { testCluster } from '../src/kube/test-cluster.ts'
+import { startStandIn } from '../src/registry/test-stand-in.ts'
+import { disordered } from './disordered-lines.ts'
+import { FaultRun } from './fault-run.ts'
+import { pass, refuse, reset, type Asked, type Fate, type ProxyHooks } from './http-proxy.ts'
+import { installClusterWide } from './installation.ts'
+import { bundleReconciler } from './reconciler-process.ts'
+import { triesWithin, type RequestTally } from './request-tally.ts'
+import type { Lab } from './site.ts'
+
+/**
+ * An API server that fails, in mid-release and at rest: the program as a process, a real API server, and a proxy between
+ * them that fails as it is told. The witness of what was written is the API server; what is asked is counted meanwhile.
+ */
+t.setTimeout(580_000)
+
+const cluster = testCluster(t, await sharedApiServer(t))
+await installClusterWide(cluster)
+const lab: Lab = { cluster, standIn: await startStandIn(t), program: await bundleReconciler(t) }
+
+/** First wait of a watch that failed; the work queue's is longer. */
+const shortestWaitMs = 200
+const failsForMs = 6_000
+const objectsOfRelease = 3
+/** Longer than the retry period of the lease. */
+const retryAfterS = 3
+
+interface Case {
+  readonly fault: ProxyHooks
+  /** What status says of it meanwhile, where that can be written. */
+  readonly told?: string
+  /** How often one and the same thing may be asked for in that time. */
+  readonly mostOfOne: (lastedMs: number) => number
+}
+
+const backedOff = (lastedMs: number) => triesWithin(lastedMs, shortestWaitMs)
+const all = (fate: Fate): ProxyHooks => ({ onRequest: () => fate })
+/** A correction looks at its object, and again right before the write; status is written ahead, and then says why. */
+const twiceBackedOff = (lastedMs: number) => 2 * backedOff(lastedMs)
+const objects = (fate: Fate): ProxyHooks => ({ onRequest: (asked) => (isOfObject(asked) ? fate : pass) })
+
+const cases: Readonly<Record<string, Case>> = {
+  'that answers each write of an object with 409': {
+    fault: objects(refuse(409, 'Conflict')),
+    told: 'ApiConflict',
+    mostOfOne: twiceBackedOff,
+  },
+  'that answers each write of an object with 500': {
+    fault: objects(refuse(500, 'InternalError')),
+    told: 'ApiUnavailable',
+    mostOfOne: twiceBackedOff,
+  },
+  'that answers everything with 429 and Retry-After': {
+    fault: all(refuse(429, 'TooManyRequests', { 'Retry-After': String(retryAfterS) })),
+    mostOfOne: (lastedMs) => 1 + Math.floor(lastedMs / (retryAfterS * 1000)),
+  },
+  'that answers everything with 503': { fault: all(refuse(503, 'ServiceUnavailable')), mostOfOne: backedOff },
+  'that resets every connection': { fault: all(reset), mostOfOne: backedOff },
+}
+
+// Most of the time is spent waiting.
+t.jobs = 4
+
+for (const [name, one] of Object.entries(cases)) {
+  t.test(`an API server ${name}`, { buffered: true }, (t) => survive(t, one))
+}
+
+async function survive(t: Test, { fault, told, mostOfOne }: Case): Promise<void> {
+  const run = await FaultRun.prepare(t, lab, 'refused')
+  await run.releaseFirst()
+
+  const begun = run.beginFaultAt(isApplyOf('settings'), fault)
+  await run.pushColor(2, 'green')
+  await begun
+  run.cutWatches()
+  if (told !== undefined) await run.untilReason(told)
+  else await sleep(failsForMs)
+  bounded(t, 'in mid-release', run.endFault(), mostOfOne)
+  await run.release('r2')
+
+  run.beginFault(fault)
+  run.cutWatches()
+  await run.web.edit('v1/configmaps/settings', { data: { color: 'red' } })
+  await sleep(failsForMs)
+  bounded(t, 'at rest', run.endFault(), mostOfOne)
+  await run.untilColor('green')
+
+  await converged(t, run)
+  t.equal(await run.writesOf('settings'), 3, 'two releases and one correction, each of them written once')
+}
+
+t.test('an API server whose answer to each first write is lost', { buffered: true }, async (t) => {
+  const run = await FaultRun.prepare(t, lab, 'unheard')
+  await run.releaseFirst()
+  const unheard = new Set<string>()
+  run.beginFault({
+    onAnswer({ method, isWrite, path }) {
+      const what = `${method} ${path}`
+      if (!isWrite || unheard.has(what)) return 'pass'
+      unheard.add(what)
+      return 'lost'
+    },
+  })
+  await run.pushColor(2, 'green')
+  await run.release('r2')
+  const tally = run.endFault()
+
+  t.comment(`answers lost: ${unheard.size}; ${tally.describe()}`)
+  t.ok(unheard.size > 4, `${unheard.size} answers were lost`)
+  t.same(tally.above(2 * unheard.size), [], tally.describe())
+  const writes = await run.writesOf('settings')
+  t.ok(writes <= 2 + objectsOfRelease, `${writes} writes: all is written again for each of ${objectsOfRelease} unheard`)
+  await converged(t, run)
+})
+
+t.test('an API server that has forgotten what a watch or a list would go on from', { buffered: true }, async (t) => {
+  const run = await FaultRun.prepare(t, lab, 'expired')
+  await run.releaseFirst()
+  const gone = new Set<string>()
+  run.beginFault({
+    onRequest({ isWatch, path, url }) {
+      const kind = isWatch ? 'watch' : url.includes('continue=') ? 'continuation' : undefined
+      if (kind === undefined || gone.has(`${kind} ${path}`)) return pass
+      gone.add(`${kind} ${path}`)
+      return refuse(410, 'Expired')
+    },
+    // So that lists have pages; those of Namespaces, which are many, are left as they are.
+    rewrite: (url) => (url.startsWith('/api/v1/namespaces?') ? url : url.replace('limit=500', 'limit=1')),
+  })
+  run.cutWatches()
+  await run.pushColor(2, 'green')
+  await run.release('r2')
+  await run.web.edit('v1/configmaps/settings', { data: { color: 'red' } })
+  await run.untilColor('green')
+  const tally = run.endFault()
+
+  t.comment(`forgotten: ${[...gone].join(', ')}; ${tally.describe()}`)
+  const watches = [...gone].filter((line) => line.startsWith('watch '))
+  t.ok(watches.length > 10, 'every watch is told that what it goes on from is forgotten')
+  t.ok(gone.size > watches.length, 'and a list in the midst of it')
+  t.same(
+    watches.filter((line) => tally.countOf(line) > 3),
+    [],
+    'each watch begins anew, from a list, and goes on',
+  )
+  await converged(t, run)
+})
+
+/** The time for the rollout is over before it is noticed that a watch is silent, or after. */
+for (const timeout of ['20s', '5m']) {
+  const how = `fall silent with their connections open, and a rollout that may take ${timeout}`
+  t.test(`an API server whose watches ${how}`, { buffered: true }, (t) => surviveSilence(t, timeout))
+}
+
+async function surviveSilence(t: Test, timeout: string): Promise<void> {
+  const run = await FaultRun.prepare(t, lab, 'silent')
+  const end = Promise.withResolvers<void>()
+  t.teardown(() => end.resolve())
+  let isSilent = false
+  let silenced = 0
+  run.beginFault({
+    // Those that were open before; what is opened anew is heard.
+    async *watchLines(_, lines) {
+      const wasOpen = !isSilent
+      for await (const line of lines) {
+        if (wasOpen && isSilent) {
+          silenced += 1
+          await end.promise
+        }
+        yield line
+      }
+    },
+  })
+  await run.releaseFirst({ rollout: { timeout, onFailure: 'RollBack', logs: true } })
+  isSilent = true
+  await run.pushColor(2, 'green')
+  await run.release('r2')
+  const tally = run.endFault()
+
+  t.comment(`watches silenced: ${silenced}; ${tally.describe()}`)
+  t.ok(silenced > 0, 'something was told that was not heard')
+  const isWatch = (line: string) => line.startsWith('watch ')
+  t.same(tally.above(2).filter(isWatch), [], 'each watch was begun anew once at most')
+  await converged(t, run)
+}
+
+t.test('an API server that tells each event twice, and the older of two last', { buffered: true }, async (t) => {
+  const run = await FaultRun.prepare(t, lab, 'disordered')
+  run.beginFault({ watchLines: (_, lines) => disordered(lines) })
+  await run.releaseFirst()
+  await run.pushColor(2, 'green')
+  await run.release('r2')
+  await run.web.edit('v1/configmaps/settings', { data: { color: 'red' } })
+  await run.untilColor('green')
+  const tally = run.endFault()
+
+  t.comment(tally.describe())
+  t.equal(await run.writesOf('settings'), 3, 'two releases and one correction')
+  await converged(t, run)
+})
+
+function bounded(t: Test, when: string, tally: RequestTally, mostOfOne: Case['mostOfOne']): void {
+  t.comment(`${when}: ${tally.describe()}`)
+  t.ok(tally.total > 0, `${when}: something met the fault`)
+  t.same(tally.above(mostOfOne(tally.lastedMs)), [], `${when}: ${tally.describe()}`)
+}
+
+async function converged(t: Test, run: FaultRun): Promise<void> {
+  const { status } = await run.web.delivery()
+  const history = status?.history?.map(({ tag, outcome }) => `${tag} ${outcome}`)
+  t.same(history, ['r2 Ready', 'r1 Ready'], 'each release ran once, and none failed')
+  t.same(status?.quarantine ?? [], [])
+  t.equal(await run.generation(), 2, 'what the Deployment is to run was changed once')
+}
+
+function isOfObject({ method, path, body }: Asked): boolean {
+  return (
+    method === 'PATCH' &&
+    path.includes('/namespaces/') &&
+    !path.includes('/deliveries/') &&
+    body.includes('windlass.dev/owner')
+  )
+}
+
+function isApplyOf(name: string): (asked: Asked) => boolean {
+  return ({ isWrite, path }) => isWrite && path.endsWith(`/configmaps/${name}`)
+}
