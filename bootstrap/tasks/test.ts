@@ -150,11 +150,12 @@ async function prepareApi(signal: AbortSignal): Promise<Prepared> {
 async function prepareE2e(signal: AbortSignal): Promise<Prepared> {
   const { platformDown, platformUp } = await import('../local/platform.ts')
   const { clearAbandoned, nameOfOwn } = await import('../local/abandoned.ts')
+  const { deliveredByTests: delivered } = await import('../local/testing-platform.ts')
   const name = nameOfOwn('test')
   await clearAbandoned((step) => console.log(`  ${step}`))
   const release = () => platformDown({ name })
   try {
-    await platformUp({ name, signal, onStep: (step) => console.log(`  ${step}`) })
+    await platformUp({ name, delivered, signal, onStep: (step) => console.log(`  ${step}`) })
   } catch (error) {
     await release()
     throw error
