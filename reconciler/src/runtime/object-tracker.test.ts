@@ -41,6 +41,27 @@ t.test('what was given away while it was read is suspect until it is back', asyn
   t.notOk(tracker.isSuspect(delivery, key))
 })
 
+t.test('what was written and is not in a list after that is suspect', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.verified(delivery, full(object()))
+
+  t.same(tracker.observe({ type: 'synced' }, { apiVersion: 'v1', kind: 'ConfigMap' }), [], 'of another kind')
+  t.notOk(tracker.isSuspect(delivery, key))
+
+  t.same(tracker.observe({ type: 'synced' }, type), [{ delivery, isSuspect: true }])
+  t.ok(tracker.isSuspect(delivery, key))
+  t.same(tracker.observe({ type: 'synced' }, type), [], 'told once')
+})
+
+t.test('what a list holds is not suspect by it', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.verified(delivery, full(object()))
+  tracker.observe({ type: 'added', object: object() }, type)
+
+  t.same(tracker.observe({ type: 'synced' }, type), [])
+  t.notOk(tracker.isSuspect(delivery, key))
+})
+
 t.test('what was read again after the change is not suspect', async (t) => {
   const tracker = new ObjectTracker()
   tracker.verified(delivery, full(object()))

@@ -40,7 +40,7 @@ export class ObjectTracker {
 
   /** The Deliveries that are concerned: two where another hand gave the object from one to the other. */
   observe(event: WatchEvent<KubeObject>, type: ObjectType): readonly ObjectChange[] {
-    if (event.type === 'synced') return []
+    if (event.type === 'synced') return this.#notListed(type)
     const { metadata } = event.object
     const key = entryKey({ ...type, name: metadata.name })
     const place = `${metadata.namespace}/${key}`
@@ -116,6 +116,18 @@ export class ObjectTracker {
       if (seen === undefined) this.#drop(delivery, key)
       else this.#set(delivery, key, { seen, told })
     }
+  }
+
+  /** What was written while the watch did not follow, and is gone before it follows again, no event tells of. */
+  #notListed(type: ObjectType): readonly ObjectChange[] {
+    const prefix = entryKey({ ...type, name: '' })
+    return [...this.#objects].flatMap(([delivery, objects]) => {
+      const lost = [...objects].filter(
+        ([key, { seen, verified }]) => key.startsWith(prefix) && seen === undefined && verified !== undefined,
+      )
+      for (const [key] of lost) this.#set(delivery, key, {})
+      return lost.length === 0 ? [] : [{ delivery, isSuspect: true }]
+    })
   }
 
   #leave(delivery: string, key: string, place: string): ObjectChange {
