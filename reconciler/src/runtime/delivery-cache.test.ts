@@ -76,9 +76,19 @@ t.test('a new list is newer than every write', async (t) => {
   cache.wrote(version('2'))
 
   tell(version('9'))
-  sync()
+  t.equal(cache.get(key)?.metadata.resourceVersion, '2', 'until it is complete')
 
+  t.same(sync(), [key], 'so that it is to be looked at once more')
   t.equal(cache.get(key)?.metadata.resourceVersion, '9')
+})
+
+t.test('a new list that holds the very write is no news', async (t) => {
+  const { cache, tell, sync } = setUp()
+  tell(version('1'))
+  cache.wrote(version('2'))
+  tell(version('2'))
+
+  t.same(sync(), [])
 })
 
 t.test('what was deleted is gone, also where a write of it is answered late', async (t) => {
@@ -171,7 +181,7 @@ function setUp() {
       store.delete(key)
       return cache.observe({ type: 'deleted', object: asObject(object) })
     },
-    sync: () => cache.observe({ type: 'synced' }),
+    sync: () => cache.listed(),
   }
 }
 

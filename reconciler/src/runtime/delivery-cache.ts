@@ -24,13 +24,7 @@ export class DeliveryCache {
   }
 
   /** The key that changed, where one did that we do not know of already. */
-  observe(event: WatchEvent<KubeObject>): string | undefined {
-    if (event.type === 'synced') {
-      // A list is newer than every write before it.
-      this.#written.clear()
-      this.#read.clear()
-      return undefined
-    }
+  observe(event: Exclude<WatchEvent<KubeObject>, { type: 'synced' }>): string | undefined {
     const key = keyOf(event.object)
     this.#read.delete(key)
     if (event.type === 'deleted') {
@@ -59,6 +53,19 @@ export class DeliveryCache {
       this.#writing.delete(key)
       return meanwhile.some((told) => told !== version)
     }
+  }
+
+  /**
+   * All was listed, which is newer than every write and read before it. Answers the keys of what had been written or read
+   * and is another by now: whoever looked at its event still saw what was written.
+   */
+  listed(): readonly string[] {
+    const known = [...new Map([...this.#written, ...this.#read])]
+    this.#written.clear()
+    this.#read.clear()
+    return known.flatMap(([key, { metadata }]) =>
+      this.#watch.get(key)?.metadata.resourceVersion === metadata.resourceVersion ? [] : [key],
+    )
   }
 
   get(key: string): Delivery | undefined {

@@ -143,8 +143,8 @@ export class World {
   }
 
   #onDelivery(event: WatchEvent<KubeObject>): void {
-    const key = this.deliveries.observe(event)
-    if (key !== undefined) this.#listener({ key, isStatusOnly: false })
+    const changed = event.type === 'synced' ? this.deliveries.listed() : [this.deliveries.observe(event)]
+    for (const key of changed) if (key !== undefined) this.#listener({ key, isStatusOnly: false })
   }
 
   /** Namespaces change seldom, and what a Delivery reads of its own costs no request. */
