@@ -52,7 +52,9 @@ export async function writeAgain(
     const known = expectObjects(counted, objects.map(toEntry))
     const status = thawRollout(claimRollout(known, turn.leaseEpoch), { timeoutMs, nowMs: turn.nowMs() })
     const { reason, message, pending } = plan
-    await turn.write(status, { standing: { stance: 'progressing', reason, message }, pending })
+    // What was in the way the last time is said until it is not: else every try would write status twice.
+    const stance = turn.memory.trouble === undefined ? 'progressing' : 'unknown'
+    await turn.write(status, { standing: { stance, reason, message }, pending })
     return writeAll(
       wanted.map((object) => ({ object })),
       plan,
