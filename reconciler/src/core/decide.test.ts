@@ -79,7 +79,7 @@ const cases: Record<string, Case> = {
 
   // What was refused before.
   'a release that was refused is not begun again': {
-    observed: observed({ status: running(1), registry: { images: [image(2)] }, refusal: refusal('terminal') }),
+    observed: observed({ status: running(1), registry: { images: [image(2)] }, refusals: [refusal('terminal')] }),
     expected: {
       kind: 'rest',
       stance: 'stalled',
@@ -89,20 +89,20 @@ const cases: Record<string, Case> = {
     },
   },
   'a release that has to wait is not begun before its time': {
-    observed: observed({ registry: { images: [image(2)] }, refusal: refusal('waiting', nowMs + 1) }),
+    observed: observed({ registry: { images: [image(2)] }, refusals: [refusal('waiting', nowMs + 1)] }),
     expected: { kind: 'rest', stance: 'waiting', untilMs: nowMs + 1 },
   },
   'a release that had to wait is begun when its time has come': {
-    observed: observed({ registry: { images: [image(2)] }, refusal: refusal('waiting', nowMs) }),
+    observed: observed({ registry: { images: [image(2)] }, refusals: [refusal('waiting', nowMs)] }),
     expected: { kind: 'start' },
   },
   'a refused release is tried under a changed spec': {
     desired: desired({ generation: 2 }),
-    observed: observed({ registry: { images: [image(2)] }, refusal: refusal('terminal') }),
+    observed: observed({ registry: { images: [image(2)] }, refusals: [refusal('terminal')] }),
     expected: { kind: 'start' },
   },
   'a newer release is not held up by one that was refused': {
-    observed: observed({ registry: { images: [image(2), image(3)] }, refusal: refusal('terminal') }),
+    observed: observed({ registry: { images: [image(2), image(3)] }, refusals: [refusal('terminal')] }),
     expected: { kind: 'start', target: { image: { tag: 'r3' } } },
   },
 
@@ -484,7 +484,7 @@ const cases: Record<string, Case> = {
     desired: desired({ pin: 'r9' }),
     observed: observed({
       status: running(1),
-      refusal: { target: 'pin:r9', generation: 1, kind: 'terminal', reason: 'ImageInvalid', message: 'no such tag' },
+      refusals: [{ target: 'pin:r9', generation: 1, kind: 'terminal', reason: 'ImageInvalid', message: 'no such tag' }],
     }),
     expected: { kind: 'rest', stance: 'stalled', reason: 'ImageInvalid', message: 'no such tag; r1 runs' },
   },
@@ -507,7 +507,7 @@ const cases: Record<string, Case> = {
     observed: observed({
       found,
       registry: { images: [image(2)] },
-      refusal: { ...registryDown, target: targetKey({ kind: 'running', ...found }), generation: 1 },
+      refusals: [{ ...registryDown, target: targetKey({ kind: 'running', ...found }), generation: 1 }],
     }),
     expected: { kind: 'rest', stance: 'progressing', reason: 'RegistryUnavailable' },
   },

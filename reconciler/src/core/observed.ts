@@ -15,8 +15,8 @@ export interface Observed {
   readonly drift: readonly DriftedObject[]
   /** What runs, where status knows nothing of it. */
   readonly found?: FoundRelease
-  /** Why the last release that was tried could not begin. */
-  readonly refusal?: Refusal
+  /** Why releases that were tried could not begin. */
+  readonly refusals?: readonly Refusal[]
   /** Why the objects of the rollout in status could not be written, when that was tried last. */
   readonly trouble?: Trouble
 }

@@ -3,7 +3,8 @@ import type { FailedRelease } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import { decide } from './decide.ts'
 import type { Desired } from './desired.ts'
-import type { Observed } from './observed.ts'
+import type { Observed, Refusal } from './observed.ts'
+import { targetKey, type Target } from './plan.ts'
 import { quarantine } from './quarantine.ts'
 import { desired, digestOf, image, observed, revision, rollout, running, startMs } from './test-builders.ts'
 
@@ -26,6 +27,14 @@ const cases: Record<string, Case> = {
   'after going back it stands so, and nothing is stalled': {
     observed: seen({ failed: failed() }),
     expected: { kind: 'rest', stance: 'waiting', reason: 'RolledBack', message: /r2 failed.*r1 runs again/ },
+  },
+  'a new leader leaves it as it stands until it has read the registry': {
+    observed: seen({ failed: failed(), conditions: [] }, { registry: {} }),
+    expected: { kind: 'rest', stance: 'unknown' },
+  },
+  'where the registry can not be read, it stands so all the same': {
+    observed: seen({ failed: failed(), conditions: [] }, { registry: { problem: down } }),
+    expected: { kind: 'rest', stance: 'waiting', reason: 'RolledBack' },
   },
   'a pin to what runs makes that well': {
     desired: desired({ pin: 'r1' }),
@@ -83,6 +92,20 @@ const cases: Record<string, Case> = {
     desired: desired({ pin: 'r2' }),
     observed: seen({ rollout: rollout({ phase: 'Failed' }) }),
     expected: { kind: 'start', target: { kind: 'pin', pin: 'r2' } },
+  },
+  'a try that was asked for and refused does not begin again because the newest is refused too': {
+    desired: desired({ retry: 'r2/1' }),
+    observed: seen(
+      { failed: failed() },
+      {
+        registry: { images: [image(3)] },
+        refusals: [
+          refusal({ kind: 'image', image: image(3) }, 'BundlePending'),
+          refusal({ kind: 'again', revision: revision(2), attempt: 1, retry: 'r2/1' }, 'BundleAmbiguous'),
+        ],
+      },
+    ),
+    expected: { kind: 'rest', reason: 'BundleAmbiguous' },
   },
   'a newer release comes before another try': {
     observed: seen({ failed: failed({ nextTryAt: dueNow }) }, { registry: { images: [image(3)] } }),
@@ -167,4 +190,8 @@ function failed(fields: Partial<FailedRelease> = {}): FailedRelease {
     attempt: 1,
     ...fields,
   }
+}
+
+function refusal(target: Target, reason: Refusal['reason']): Refusal {
+  return { kind: 'terminal', reason, message: 'odd', target: targetKey(target), generation: 1 }
 }

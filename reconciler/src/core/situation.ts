@@ -35,8 +35,9 @@ export function blocked(problem: Problem & { readonly untilMs?: number }, runs: 
 
 /** Why a target could not begin, as long as that counts. */
 export function refusalOf(target: Target, { desired, observed, nowMs }: Situation): Refusal | undefined {
-  const { refusal } = observed
-  if (refusal === undefined || refusal.target !== targetKey(target)) return undefined
+  const key = targetKey(target)
+  const refusal = observed.refusals?.find((known) => known.target === key)
+  if (refusal === undefined) return undefined
   if (refusal.generation !== desired.generation) return undefined
   return refusal.untilMs !== undefined && nowMs >= refusal.untilMs ? undefined : refusal
 }

@@ -49,12 +49,14 @@ export function standing(situation: Situation): Decision & Rest {
   if (!isHeld && selection.kind === 'refused') {
     return blocked({ kind: 'terminal', reason: selection.reason, message: selection.message }, runs)
   }
+  // A new leader has not read what may be newer than what failed: until then it stands as it stood.
+  const isUnread = registry.images === undefined && registry.problem === undefined
+  if (isUnread && status.conditions !== undefined) return rest('unknown', 'Progressing', 'the registry is being read')
   const back = rolledBack(situation, runs)
   if (back !== undefined) return back
   if (registry.problem !== undefined) return blocked(registry.problem, runs)
   if (registry.images === undefined) {
-    const isNew = status.conditions === undefined
-    return rest(isNew ? 'progressing' : 'unknown', 'Progressing', 'the registry is being read')
+    return rest('progressing', 'Progressing', 'the registry is being read')
   }
   return settled(situation, runs)
 }

@@ -156,7 +156,7 @@ export class World {
 
   #refuse(target: Target): void {
     const problem = { kind: 'terminal', reason: 'BundleInvalid', message: 'odd' } as const
-    this.observed = { ...this.observed, refusal: { ...problem, target: targetKey(target), generation: 1 } }
+    this.observed = { ...this.observed, refusals: [{ ...problem, target: targetKey(target), generation: 1 }] }
   }
 
   #carryOut(plan: Plan): DeliveryStatus {

@@ -4,6 +4,7 @@ import { targetKey, type Plan, type Target } from '../core/plan.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import { beginRollout } from '../core/rollout.ts'
 import type { Clock } from './clock.ts'
+import { rememberRefusal } from './memory.ts'
 import { prepare, type Preparation } from './preparation.ts'
 import type { Turn } from './turn.ts'
 import { writeFirst, type Refused, type WriteScope } from './write-objects.ts'
@@ -34,9 +35,8 @@ export async function begin(
     refuse(plan.target, problem, turn, scope.random())
     return undefined
   }
-  delete memory.refusal
   delete memory.trouble
-  memory.refusals = 0
+  memory.refusals = []
   const objects = prepared.rendered
   const snapshot = await scope.snapshots.save(turn.delivery, objects, signal)
   const revision = { ...prepared.revision, snapshot }
@@ -75,14 +75,15 @@ async function writeAhead(
 function refuse(target: Target, problem: Trouble, turn: Turn, random: number): void {
   const { memory, desired, log } = turn
   const { retryAfterMs, ...said } = problem
-  const isAgain = memory.refusal?.target === targetKey(target)
-  memory.refusals = isAgain ? memory.refusals + 1 : 1
-  const delayMs = retryDelayMs(problem.kind, { retryAfterMs, attempt: memory.refusals, random })
-  memory.refusal = {
+  const key = targetKey(target)
+  const times = (memory.refusals.find((known) => known.target === key)?.times ?? 0) + 1
+  const delayMs = retryDelayMs(problem.kind, { retryAfterMs, attempt: times, random })
+  rememberRefusal(memory, {
     ...said,
-    target: targetKey(target),
+    times,
+    target: key,
     generation: desired.generation,
     ...(delayMs !== undefined && { untilMs: turn.nowMs() + delayMs }),
-  }
+  })
   log.warn({ reason: said.reason, detail: said.message }, 'release refused')
 }

@@ -10,11 +10,10 @@ import type { Refusal, Trouble } from '../core/observed.ts'
 export interface Memory {
   /** Of the Delivery: one that was made anew under the same name is another. */
   readonly uid: string
-  refusal?: Refusal
+  /** What could not begin, newest first: what a person asks for and what is newest may both be refused. */
+  refusals: readonly CountedRefusal[]
   /** What runs can't be known again: the registry or the rules no longer have it. */
   isUnrecoverable?: boolean
-  /** How often in a row the same release was refused. */
-  refusals: number
   /** How often in a row the same release was superseded before it began. */
   superseded?: { readonly target: string; readonly count: number }
   /** Health by object, and whether it is as we wrote it, with the version in which it was read. */
@@ -35,6 +34,19 @@ export interface Memory {
   failures: number
   /** Reconciles in a row after which the key was wanted back at once. */
   rounds: number
+}
+
+export interface CountedRefusal extends Refusal {
+  /** How often the same release was refused. */
+  readonly times: number
+}
+
+/** As many kinds of targets as there are, each with one that counts. */
+const mostRefusals = 5
+
+export function rememberRefusal(memory: Memory, refusal: CountedRefusal): void {
+  const others = memory.refusals.filter(({ target }) => target !== refusal.target)
+  memory.refusals = [refusal, ...others].slice(0, mostRefusals)
 }
 
 export interface SeenHealth {
@@ -59,5 +71,5 @@ export function seenHealth(
 const podKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'DaemonSet'])
 
 export function newMemory(uid: string): Memory {
-  return { uid, healths: new Map(), counted: new Set(), told: new Set(), refusals: 0, failures: 0, rounds: 0 }
+  return { uid, healths: new Map(), counted: new Set(), told: new Set(), refusals: [], failures: 0, rounds: 0 }
 }

@@ -31,11 +31,11 @@ export interface ObservationScope {
 export async function observe(delivery: Delivery, desired: Desired, scope: ObservationScope): Promise<Observed> {
   const { status = {} } = delivery
   const { registry, memory } = scope
-  const { refusal, trouble } = memory
+  const { refusals, trouble } = memory
   const base = {
     status,
     registry,
-    ...(refusal !== undefined && { refusal }),
+    refusals,
     ...(trouble !== undefined && { trouble }),
   }
   const { rollout, inventory = [], current } = status

@@ -17,7 +17,7 @@ import { act, type Next } from './act.ts'
 import type { Clock } from './clock.ts'
 import { keepFinalizer } from './deletion.ts'
 import { keyOf } from './delivery-cache.ts'
-import type { Memory } from './memory.ts'
+import { rememberRefusal, type Memory } from './memory.ts'
 import { observe } from './observation.ts'
 import type { Poller } from './poller.ts'
 import type { RolloutPods } from './rollout-pods.ts'
@@ -141,7 +141,7 @@ function follow(turn: Turn, { world }: ReconcilerPorts, { poller }: Term): void 
   const { reconcileRequest } = desired
   if (reconcileRequest !== undefined && isNewRequest(reconcileRequest, turn)) {
     memory.heededRequest = reconcileRequest
-    delete memory.refusal
+    memory.refusals = []
     delete memory.isUnrecoverable
     world.objects.distrust(key)
     poller.rescan(key)
@@ -203,14 +203,15 @@ function isSupersededAgain(
   memory.superseded = { target: key, count }
   if (count === 1) return false
   const delayMs = retryDelayMs('retryable', { retryAfterMs: undefined, attempt: count - 1, random: random() })
-  memory.refusal = {
+  rememberRefusal(memory, {
     kind: 'retryable',
     reason: 'RegistryInvalidAnswer',
     message: `the registry lists what it does not answer when it is asked for it: ${message}`,
     target: key,
     generation: desired.generation,
     ...(delayMs !== undefined && { untilMs: turn.nowMs() + delayMs }),
-  }
+    times: count,
+  })
   return true
 }
 
