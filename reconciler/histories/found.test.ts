@@ -1,0 +1,78 @@
+import t from 'tap'
+import type { DeliverySpec } from '../src/api/delivery.ts'
+import type { Happening } from './happening.ts'
+import { playOut } from './play-out.ts'
+import type { Push } from './repository.ts'
+
+interface Found {
+  readonly happenings: readonly Happening[]
+  readonly spec?: Partial<DeliverySpec>
+  /** What status must have said on the way, or the history is another by now. */
+  readonly reason: string
+}
+
+const spec: Partial<DeliverySpec> = { rollout: { timeout: '1m', onFailure: 'RollBack', logs: true } }
+const stallsConfigMaps: Happening = { kind: 'watch', watch: 'stall', path: 3 }
+
+/** Histories that broke an invariant once, and some that are too rare to be drawn. */
+const found: Readonly<Record<string, Found>> = {
+  'what was asked for again and the newest are refused both, and do not come in turns': {
+    happenings: [
+      push({ nature: 'crashing' }),
+      { kind: 'attach', push: 0 },
+      push({ bundles: 'none' }),
+      { kind: 'retry', push: 1, isDigest: false },
+    ],
+    reason: 'BundleAmbiguous',
+  },
+  'an object that is deleted while its watch does not follow is written again': {
+    happenings: [stallsConfigMaps, push(), { kind: 'hand', hand: 'delete', object: 'ConfigMap/settings' }],
+    reason: 'Ready',
+  },
+  'a spec that was changed while its watch did not follow is heeded once the watch lists again': {
+    happenings: [
+      push(),
+      { kind: 'watch', watch: 'stall', path: 0 },
+      { kind: 'hand', hand: 'change', object: 'Deployment/web' },
+      { kind: 'spec', spec: { drift: 'Report' } },
+    ],
+    reason: 'Ready',
+  },
+  'a new leader leaves what was gone back to as it stands, until it has read the registry': {
+    happenings: [push(), push({ nature: 'crashing' }), push({ sequence: 'none' })],
+    reason: 'SequenceMissing',
+  },
+  'going back that meets the fields of another apply manager is not tried without a pause': {
+    happenings: [
+      push(),
+      push({ nature: 'neverReady' }),
+      { kind: 'hand', hand: 'takeByApply', object: 'Deployment/web' },
+      { kind: 'wait', ms: 61_000 },
+    ],
+    reason: 'FieldConflict',
+  },
+  'going back that fails ends there': {
+    happenings: [
+      push(),
+      push({ nature: 'neverReady' }),
+      { kind: 'turn', push: 1, nature: 'neverReady' },
+      { kind: 'evict' },
+      { kind: 'wait', ms: 130_000 },
+    ],
+    reason: 'GoingBackFailed',
+  },
+}
+
+for (const [sentence, { happenings, reason, spec: given = spec }] of Object.entries(found)) {
+  t.test(sentence, async (t) => {
+    const steps = happenings.map((happening) => ({ happening, isPolled: true }))
+    const { broken, reasons } = await playOut(given, steps)
+
+    t.same(broken, [])
+    t.ok(reasons.has(reason), `status said ${[...reasons].join(', ')}`)
+  })
+}
+
+function push(fields: Partial<Push> = {}): Happening {
+  return { kind: 'push', sequence: 'next', bundles: 'one', nature: 'good', hasExtra: false, ...fields }
+}
