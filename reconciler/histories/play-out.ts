@@ -13,7 +13,7 @@ import {
   oneRollback,
   verifiedIsWhatRuns,
 } from './release-invariants.ts'
-import { restInvariants } from './rest-invariants.ts'
+import { leftBehind, restInvariants } from './rest-invariants.ts'
 import { statusIsValid } from './status-schema.ts'
 import {
   boundedByTenant,
@@ -66,6 +66,8 @@ export async function playOut(spec: Partial<DeliverySpec>, steps: readonly Step[
       const how = check(history)
       if (how !== undefined) broken.set(sentence, how)
     }
+    const left = isTidied(spec, steps) ? leftBehind(history) : undefined
+    if (left !== undefined) broken.set('7: what no release holds any more is deleted', left)
     const how = await writesAtRest(history, witness)
     if (how !== undefined)
       broken.set('8: at rest nothing is written, whatever is told or polled again, and whoever leads', how)
@@ -95,6 +97,12 @@ function invariants(history: History): readonly Invariant[] {
     nothingEscapes,
     statusIsValid,
   ]
+}
+
+/** Whether nobody but releases decided what is to be there. */
+function isTidied({ prune = true }: Partial<DeliverySpec>, steps: readonly Step[]): boolean {
+  const others: ReadonlySet<string> = new Set(['hand', 'spec', 'loseStatus', 'deleteDelivery', 'land', 'mishap'])
+  return prune && !steps.some(({ happening }) => others.has(happening.kind))
 }
 
 export async function comeToRest(history: History): Promise<void> {

@@ -66,6 +66,16 @@ export const restInvariants: readonly RestInvariant[] = [
   },
 ]
 
+/** An object that the release that runs does not hold, where status says Ready. */
+export function leftBehind({ cluster, repository }: Pick<History, 'cluster' | 'repository'>): string | undefined {
+  const { current } = cluster.delivery?.status ?? {}
+  const isPaused = conditionOf(cluster, 'Paused')?.status === 'True'
+  if (isPaused || current === undefined || conditionOf(cluster, 'Ready')?.status !== 'True') return undefined
+  const documents = repository.documents(current.bundleDigest ?? '')
+  const held = new Set(documents.map(({ kind, metadata }) => `${kind}/${metadata.name}`))
+  return [...cluster.objects.keys()].find((name) => !held.has(name))
+}
+
 function conditionOf({ delivery }: Cluster, wanted: string) {
   return delivery?.status?.conditions?.find(({ type }) => type === wanted)
 }
