@@ -168,7 +168,8 @@ export const oneRollback: Invariant = {
       if (occurrence.kind !== 'status') return undefined
       const { before, delivery } = occurrence
       const { rollout, current } = delivery.status ?? {}
-      const isBegun = rollout?.purpose === 'GoBack' && before.rollout?.purpose !== 'GoBack'
+      const isOn = before.rollout?.purpose === 'GoBack' && before.rollout.phase === 'Applying'
+      const isBegun = rollout?.purpose === 'GoBack' && rollout.phase === 'Applying' && !isOn
       if (isBegun) {
         if (current === undefined || !isRelease(rollout.revision, current)) return 'it is gone back to no good release'
         if (before.rollout === undefined || isRelease(before.rollout.revision, current)) return 'nothing new had failed'
