@@ -101,6 +101,9 @@ function statusWriter(scope: KubeScope): StatusWriter {
         return written
       })
     },
+    async read(_, signal) {
+      return wire.call({ isWrite: false, signal }, () => cluster.delivery)
+    },
   }
 }
 

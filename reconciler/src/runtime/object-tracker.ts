@@ -125,7 +125,7 @@ export class ObjectTracker {
       const lost = [...objects].filter(
         ([key, { seen, verified }]) => key.startsWith(prefix) && seen === undefined && verified !== undefined,
       )
-      for (const [key] of lost) this.#set(delivery, key, {})
+      for (const [key, { told }] of lost) this.#set(delivery, key, { told: told + 1 })
       return lost.length === 0 ? [] : [{ delivery, isSuspect: true }]
     })
   }
