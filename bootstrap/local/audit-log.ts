@@ -21,6 +21,7 @@ export interface AuditEvent {
     readonly apiGroup?: string
   }
   readonly responseStatus?: { readonly code?: number }
+  readonly annotations?: Readonly<Record<string, string>>
   readonly requestReceivedTimestamp: string
   readonly stageTimestamp: string
 }

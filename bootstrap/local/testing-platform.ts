@@ -6,8 +6,8 @@ import { findPlatform, platformDown, platformUp } from './platform.ts'
 /** Environment of a test run that has brought up one platform for all of its files. */
 export const sharedClusterEnv = 'WINDLASS_TEST_CLUSTER'
 
-/** Repositories of tests, from which the reconciler may deliver beside the predictor's. */
-export const deliveredByTests = ['e2e/*'] as const
+/** Repositories that tests push to and deliver from. */
+export const testRepositories = ['e2e/*']
 
 /** The platform that the test run has brought up, or one of the test's own that goes down with it. */
 export async function sharedPlatform(t: Test): Promise<Platform> {
@@ -21,5 +21,5 @@ export async function sharedPlatform(t: Test): Promise<Platform> {
 async function ownPlatform(t: Test): Promise<Platform> {
   const name = `test-${randomBytes(3).toString('hex')}`
   t.teardown(() => platformDown({ name }))
-  return platformUp({ name, delivered: deliveredByTests, onStep: (step) => t.comment(step) })
+  return platformUp({ name, delivered: testRepositories, onStep: (step) => t.comment(step) })
 }

@@ -149,13 +149,13 @@ async function prepareApi(signal: AbortSignal): Promise<Prepared> {
 
 async function prepareE2e(signal: AbortSignal): Promise<Prepared> {
   const { platformDown, platformUp } = await import('../local/platform.ts')
+  const { testRepositories } = await import('../local/testing-platform.ts')
   const { clearAbandoned, nameOfOwn } = await import('../local/abandoned.ts')
-  const { deliveredByTests: delivered } = await import('../local/testing-platform.ts')
   const name = nameOfOwn('test')
   await clearAbandoned((step) => console.log(`  ${step}`))
   const release = () => platformDown({ name })
   try {
-    await platformUp({ name, delivered, signal, onStep: (step) => console.log(`  ${step}`) })
+    await platformUp({ name, delivered: testRepositories, signal, onStep: (step) => console.log(`  ${step}`) })
   } catch (error) {
     await release()
     throw error
