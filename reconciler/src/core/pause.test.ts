@@ -68,6 +68,25 @@ const cases: Record<string, Case> = {
     marks: [mark({ on: 'Deployment web', object: 'Deployment/web', paused: 'true' })],
     expected: 'releases',
   },
+  'a mode that we do not know is told on an object, too': {
+    marks: [mark({ on: 'Deployment web', object: 'Deployment/web', paused: 'true', mode: 'none' })],
+    expected: 'releases',
+    warnings: 1,
+  },
+  'a day that no calendar has pauses, with a warning': {
+    marks: [mark({ paused: '2026-02-30T00:00:00Z' })],
+    expected: 'all',
+    warnings: 1,
+  },
+  'what is nearly "false" pauses, with a warning': {
+    marks: [mark({ paused: 'False' })],
+    expected: 'all',
+    warnings: 1,
+  },
+  'a mode alone does not pause, whatever it is': {
+    marks: [mark({ paused: 'false', mode: 'none' })],
+    expected: 'running',
+  },
 }
 
 for (const [sentence, { marks, expected, untilMs, warnings = 0 }] of Object.entries(cases)) {
@@ -88,16 +107,24 @@ t.test('the message says where, who, why and until when', async (t) => {
   t.match(pause, { message: 'the Delivery is paused by ada until 2026-01-02T04:00:00Z: load test' })
 })
 
+t.test('the message says where releases alone are held', async (t) => {
+  const pause = readPause([mark({ paused: 'true', mode: 'releases', by: 'ada' })], nowMs)
+
+  t.match(pause, { message: 'the Delivery is paused for releases by ada' })
+})
+
 t.test('an annotation that says nothing adds nothing to the message', async (t) => {
   const pause = readPause([mark({ paused: 'true', by: '', reason: ' ' })], nowMs)
 
   t.match(pause, { message: /^the Delivery is paused$/ })
 })
 
-t.test('the paused objects are named', async (t) => {
-  const pause = readPause([mark({ on: 'Deployment web', object: 'Deployment/web', paused: 'true' })], nowMs)
+t.test('the objects that are not written are named, and no others', async (t) => {
+  const on = (name: string, mode?: string) =>
+    mark({ on: `Deployment ${name}`, object: `Deployment/${name}`, paused: 'true', ...(mode && { mode }) })
+  const marks = [on('web'), on('all', 'all'), on('odd', 'odd'), on('written', 'releases')]
 
-  t.match(pause, { objects: ['Deployment/web'] })
+  t.match(readPause(marks, nowMs), { objects: ['Deployment/web', 'Deployment/all', 'Deployment/odd'] })
 })
 
 t.test('a text of any length leaves a message that a person can read', async (t) => {

@@ -5,7 +5,7 @@ import { parseTime } from '../api/time.ts'
 export interface PauseMark {
   /** Where it stands, for messages: `the Delivery`, `Namespace team`, `Deployment predictor`. */
   readonly on: string
-  /** One object: it is not written, and nothing that would write it begins. */
+  /** The one object on which it stands, as `Kind/name`: nothing that would write it begins. */
   readonly object?: string
   readonly paused: string
   readonly mode?: string
@@ -21,7 +21,7 @@ export type Pause =
       readonly mode: 'all' | 'releases'
       /** When the last of the marks ends by itself; absent where one must be removed by hand. */
       readonly untilMs?: number
-      /** Objects that are paused by themselves, as `Kind/name`. */
+      /** Objects that are not written, as `Kind/name`: paused by themselves, with the mode `all`. */
       readonly objects: readonly string[]
       readonly message: string
       /** Values that mean nothing to us and pause all the same. */
@@ -62,7 +62,7 @@ export function readPause(marks: readonly PauseMark[], nowMs: number): Pause {
     kind: 'paused',
     mode: active.some(({ mode }) => mode === 'all') ? 'all' : 'releases',
     ...(lastMs !== undefined && { untilMs: lastMs }),
-    objects: active.flatMap(({ mark }) => mark.object ?? []),
+    objects: active.flatMap(({ mark, isWriting }) => (isWriting ? [] : (mark.object ?? []))),
     message: active.map(({ message }) => message).join('; '),
     warnings: active.flatMap(({ warnings }) => warnings),
   }
@@ -76,6 +76,8 @@ export function nextPauseChange(marks: readonly PauseMark[], nowMs: number): num
 
 interface ActiveMark {
   readonly mark: PauseMark
+  /** What it stands on is written all the same, but by no release that begins. */
+  readonly isWriting: boolean
   readonly mode: 'all' | 'releases'
   readonly untilMs?: number
   readonly message: string
@@ -101,16 +103,18 @@ function readMark(mark: PauseMark, nowMs: number): readonly ActiveMark[] {
           `${mark.on} is paused with the mode "${shorten(mark.mode ?? '')}", which is neither all nor releases: it counts as all`,
         ]),
   ]
-  // A release writes every object of its bundle, so that one paused object holds back releases, and nothing else.
-  const mode = mark.mode === 'releases' || mark.object !== undefined ? 'releases' : 'all'
-  return [{ mark, mode, ...(untilMs !== undefined && { untilMs }), message: describe(mark), warnings }]
+  const isWriting = mark.mode === 'releases'
+  // A release writes every object of its bundle, so that one paused object holds back releases, and no other object.
+  const mode = isWriting || mark.object !== undefined ? 'releases' : 'all'
+  return [{ mark, isWriting, mode, ...(untilMs !== undefined && { untilMs }), message: describe(mark), warnings }]
 }
 
-function describe({ on, by, reason, paused }: PauseMark): string {
+function describe({ on, by, reason, paused, mode }: PauseMark): string {
+  const what = mode === 'releases' ? ' for releases' : ''
   const who = by?.trim() ? ` by ${shorten(by)}` : ''
   const until = parseTime(paused) === undefined ? '' : ` until ${paused}`
   const why = reason?.trim() ? `: ${shorten(reason)}` : ''
-  return `${on} is paused${who}${until}${why}`
+  return `${on} is paused${what}${who}${until}${why}`
 }
 
 /** An annotation may be a quarter of a megabyte; a message is for a person. */

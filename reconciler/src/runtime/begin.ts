@@ -38,6 +38,7 @@ export async function begin(
   delete memory.trouble
   memory.refusals = []
   const objects = prepared.rendered
+  turn.assertBeginnable()
   const snapshot = await scope.snapshots.save(turn.delivery, objects, signal)
   const revision = { ...prepared.revision, snapshot }
   await writeAhead({ ...prepared, revision }, plan, work, turn)

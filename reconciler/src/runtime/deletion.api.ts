@@ -105,39 +105,9 @@ t.test('long after the deletion nothing is deleted any more, and the Delivery go
   await loop.start(3)
 })
 
-const pauses: Record<string, (web: Tenancy) => Promise<void>> = {
-  'the Delivery': (web) => web.annotate({ [hand.paused]: 'true' }),
-  'its Namespace, with the mode "releases"': (web) =>
-    web.annotateNamespace({ [hand.paused]: 'true', [hand.pauseMode]: 'releases' }),
-}
-for (const [where, pause] of Object.entries(pauses)) {
-  t.test(`while ${where} is paused nothing is deleted, and the Delivery goes`, async (t) => {
-    const web = await running('paused')
-    await pause(web)
-    await web.until('the pause', ({ status }) => status?.summary?.state === 'Paused')
-
-    await web.removeDelivery()
-
-    await untilGone(web)
-    t.same(await left(web), [deployment, configMap, claim])
-    await web.untilEvent('Warning Orphaned')
-  })
-}
-
-t.test('a paused object is kept, and the others go', async (t) => {
-  const web = await running('paused-object')
-  await web.edit(configMap, { metadata: { annotations: { [hand.paused]: 'true' } } })
-  await web.until('the pause', ({ status }) => status?.summary?.state === 'Paused')
-
-  await web.removeDelivery()
-
-  await untilGone(web)
-  t.same(await left(web), [configMap, claim])
-})
-
 t.test('an object that says so is never deleted, nor one of another Delivery', async (t) => {
   const web = await running('kept')
-  await web.edit(configMap, { metadata: { annotations: { [hand.prune]: 'disabled' } } })
+  await web.edit(configMap, { metadata: { annotations: { [hand.prune]: 'Disabled, please' } } })
   await web.annotate({ [hand.paused]: 'true' })
   await web.until('the pause', ({ status }) => status?.summary?.state === 'Paused')
   const annotations = { 'windlass.dev/owner': `${web.namespace}/other/uid` }

@@ -122,9 +122,10 @@ function pauseOfWhole(turn: Turn, world: World): Pause {
   return readPause(marks, turn.nowMs())
 }
 
+/** In either mode: what is deleted comes back by no release. */
 function isPaused({ kind, name }: InventoryEntry, turn: Turn, world: World): boolean {
-  const pause = readPause(world.pausesOf(turn.delivery), turn.nowMs())
-  return pause.kind === 'paused' && pause.objects.includes(`${kind}/${name}`)
+  const own = world.pausesOf(turn.delivery).filter(({ object }) => object === `${kind}/${name}`)
+  return readPause(own, turn.nowMs()).kind === 'paused'
 }
 
 async function say(turn: Turn, message: string): Promise<void> {

@@ -300,30 +300,6 @@ for (const [when, until] of Object.entries(steps)) {
   })
 }
 
-t.test('a pause with all holds a failing rollout, and resuming judges it anew', async (t) => {
-  const web = await running('paused')
-  web.registry.push()
-  web.poll()
-  await web.untilAwaited('r2')
-  await web.annotate({ [hand.paused]: 'true' })
-  await web.until('the pause to hold', (delivery) => conditionOf(delivery, 'Paused')?.status === 'True')
-  await web.fail()
-  const held = await web.until('the failure to be told', (delivery) =>
-    /progress deadline/.test(conditionOf(delivery, 'Ready')?.message ?? ''),
-  )
-  t.match(held.status?.rollout, { phase: 'Waiting', revision: { tag: 'r2' } })
-  t.notOk(held.status?.failed)
-
-  await web.annotate({ [hand.paused]: null })
-  await web.until('going back to be awaited', isGoingBack)
-  await web.annotate({ [hand.paused]: 'true' })
-  await web.until('the pause to hold', ({ status }) => status?.rollout !== undefined && !status.rollout.deadline)
-  await web.rollOut()
-  t.equal((await web.delivery()).status?.rollout?.purpose, 'GoBack')
-  await web.annotate({ [hand.paused]: null })
-  t.match((await web.untilRolledBack()).status, { current: { tag: 'r1' } })
-})
-
 /** A Delivery in which its first push runs. */
 async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
   const web = await loop.deliver(purpose, spec)

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
-import type { Delivery } from '../api/delivery.ts'
 import { formatTime } from '../api/time.ts'
 import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
+import { annotateAt, isPaused, levels, nameOf, resumed } from './test-pauses.ts'
 import { settings, workload } from './test-registry.ts'
 
 t.setTimeout(240_000)
@@ -10,65 +10,77 @@ t.setTimeout(240_000)
 const loop = await TestLoop.open(t)
 await loop.start()
 
-const levels: Record<string, (web: Tenancy, value: string | null) => Promise<void>> = {
-  'the Delivery': (web, paused) => web.annotate({ [hand.paused]: paused }),
-  'its Namespace': (web, paused) => web.annotateNamespace({ [hand.paused]: paused }),
-  "the reconciler's Namespace": (web, paused) => web.annotateNamespace({ [hand.paused]: paused }, 'windlass-system'),
-  'one of its objects': (web, paused) =>
-    web.edit('apps/v1/deployments/web', { metadata: { annotations: { [hand.paused]: paused } } }),
-}
-for (const [level, pause] of Object.entries(levels)) {
-  t.test(`a pause on ${level} holds a release, and its end lets go what is newest then`, async (t) => {
-    const web = await running('paused')
-    await pause(web, 'true')
-    await web.until('the pause to hold', isPaused)
+for (const level of levels) {
+  t.test(`a value that means nothing pauses on ${level}, with a warning`, async (t) => {
+    const web = await running('odd')
+    await annotateAt(level, [web], { [hand.paused]: 'yes' })
 
-    const writes = await loop.writesDuring(async () => {
-      web.registry.push()
-      web.poll()
-      const held = await web.until('r2 to wait', ({ status }) => status?.candidate?.tag === 'r2')
-      t.match(held.status, { summary: { running: 'r1', pending: 'r2', state: 'Paused' }, current: { tag: 'r1' } })
-      t.equal(conditionOf(held, 'Ready')?.status, 'True', 'what runs is as it should be')
-    })
-    t.same(writesOf(web, writes), ['deliveries/status'])
+    const paused = await web.until('the pause to hold', isPaused)
 
-    web.registry.push()
-    web.poll()
-    await web.until('r3 to wait', ({ status }) => status?.candidate?.tag === 'r3')
-    await pause(web, null)
-    t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
+    t.equal(conditionOf(paused, 'Paused')?.message, `${nameOf(level, web)} is paused`)
+    await web.untilEvent('Warning Paused')
+    await annotateAt(level, [web], resumed)
+    await web.until('the pause to end', (delivery) => !isPaused(delivery))
     await web.untilEvent('Normal NotPaused')
   })
 }
 
-t.test('a pause says who, why and until when', async (t) => {
-  const web = await running('words')
-  await web.annotate({ [hand.paused]: 'true', [hand.pausedBy]: 'ada', [hand.pauseReason]: 'load test' })
+t.test('a pause until a time ends by itself, on whatever it stands', async (t) => {
+  const cast = await Promise.all(levels.map(async (level) => ({ level, web: await running('timed') })))
+  const untilMs = Date.now() + 8_000
+  const values = { [hand.paused]: formatTime(untilMs) }
+  await Promise.all(cast.map(({ level, web }) => annotateAt(level, [web], values)))
+  await Promise.all(cast.map(({ web }) => web.untilEvent('Normal Paused')))
+  for (const { web } of cast) {
+    web.registry.push()
+    web.poll()
+  }
 
-  const paused = await web.until('the pause to hold', isPaused)
+  const ended = await Promise.all(cast.map(({ web }) => web.release('r2')))
 
-  t.equal(conditionOf(paused, 'Paused')?.message, 'the Delivery is paused by ada: load test')
-  t.equal(paused.status?.summary?.held, 'the Delivery is paused by ada: load test')
+  for (const { status } of ended) t.ok(Date.parse(status?.current?.appliedAt ?? '') >= untilMs, 'not before its time')
 })
 
-t.test('a value that means nothing pauses, with a warning', async (t) => {
-  const web = await running('odd')
-  await web.annotate({ [hand.paused]: 'yes' })
-
-  const paused = await web.until('the pause to hold', isPaused)
-
-  t.equal(conditionOf(paused, 'Paused')?.message, 'the Delivery is paused')
-  await web.untilEvent('Warning Paused')
-})
-
-t.test('a pause until a time ends by itself', async (t) => {
-  const web = await running('timed')
-  await web.annotate({ [hand.paused]: formatTime(Date.now() + 4_000) })
-  await web.until('the pause to hold', isPaused)
+t.test('of two pauses the longer one holds, and what is over or "false" holds nothing', async (t) => {
+  const web = await running('two')
+  await web.annotateNamespace({ [hand.paused]: formatTime(Date.now() - 1_000) })
+  await web.annotate({ [hand.paused]: 'false' })
   web.registry.push()
   web.poll()
-  await web.until('r2 to wait', ({ status }) => status?.candidate?.tag === 'r2')
+  await web.release('r2')
 
+  await web.annotateNamespace({ [hand.paused]: formatTime(Date.now() + 3_000) })
+  await web.annotate({ [hand.paused]: 'true', [hand.pauseMode]: 'releases' })
+  await web.until('the longer one alone to hold', (delivery) =>
+    /^the Delivery is paused for releases$/.test(conditionOf(delivery, 'Paused')?.message ?? ''),
+  )
+  web.registry.push()
+  web.poll()
+  const held = await web.until('r3 to wait', ({ status }) => status?.candidate?.tag === 'r3')
+  t.match(held.status, { current: { tag: 'r2' } })
+})
+
+t.test('a pause that comes while a release is prepared lets it not begin', async (t) => {
+  const web = await running('prepared')
+  const writes = await loop.writesDuring(async () => {
+    const { opened, isAsked } = web.registry.holdBundles()
+    web.registry.push()
+    web.poll()
+    await isAsked
+    await web.annotate({ [hand.paused]: 'true', [hand.pauseMode]: 'releases' })
+    await loop.until(() => loop.hasSeen(web, hand.paused), 'the reconciler to know of it')
+    opened()
+    const held = await web.until('the pause to hold', isPaused)
+    t.notOk(held.status?.rollout)
+    t.match(held.status, { candidate: { tag: 'r2' }, highWater: { tag: 'r1' } })
+  })
+
+  const ours = writes.filter(({ objectRef, impersonatedUser }) => {
+    const isCopy = objectRef?.resource === 'controllerrevisions'
+    return objectRef?.namespace === web.namespace && (impersonatedUser !== undefined || isCopy)
+  })
+  t.same(ours, [])
+  await web.annotate(resumed)
   t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
 })
 
@@ -108,19 +120,6 @@ t.test('a pause in mid-apply stops before the next object', async (t) => {
   t.match((await web.release('r1')).status, { current: { tag: 'r1' } })
 })
 
-t.test('with the mode "releases" a rollout under way ends, and the next release waits', async (t) => {
-  const web = await loop.deliver('releases')
-  web.registry.push()
-  web.poll()
-  await web.untilAwaited('r1')
-  await web.annotate({ [hand.paused]: 'true', [hand.pauseMode]: 'releases' })
-  await web.until('the pause to hold', isPaused)
-  web.registry.push()
-  web.poll()
-
-  t.match((await web.release('r1')).status, { current: { tag: 'r1' }, candidate: { tag: 'r2' } })
-})
-
 t.test('a tag that is moved while it waits is not rolled out afterwards, by another process either', async (t) => {
   const web = await loop.deliver('moved-while-held')
   web.registry.push({ sequence: undefined })
@@ -149,20 +148,6 @@ t.test('a tag that is moved while it waits is not rolled out afterwards, by anot
   web.poll()
 
   t.match((await web.release('r4')).status, { current: { tag: 'r4' }, previous: { tag: 'r1' } })
-})
-
-t.test('while paused drift is shown and not taken back, and taken back afterwards', async (t) => {
-  const web = await running('paused-drift')
-  await web.annotate({ [hand.paused]: 'true' })
-  await web.until('the pause to hold', isPaused)
-
-  await web.edit('apps/v1/deployments/web', { spec: { replicas: 5 } })
-  await web.until('the drift to be shown', ({ status }) => status?.drifted?.[0]?.name === 'web')
-  t.match(await web.object('apps/v1/deployments/web'), { spec: { replicas: 5 } })
-
-  await web.annotate({ [hand.paused]: null })
-  await web.untilObject('apps/v1/deployments/web', (object) => replicasOf(object) === 1)
-  await web.until('nothing to be drifted', ({ status }) => status?.drifted === undefined)
 })
 
 t.test('a pin rolls out an older release, holds what is newer, and its end lets go', async (t) => {
@@ -225,30 +210,13 @@ t.test('a pin that can name nothing is refused without a question to the registr
   t.same(web.registry.asked, [])
 })
 
-t.test('a pause goes before a pin', async (t) => {
-  const web = await running('pause-before-pin')
-  web.registry.push()
-  web.poll()
-  await web.release('r2')
-  await web.annotate({ [hand.paused]: 'true', [hand.pin]: 'r1' })
-  await web.until('the pause to hold', isPaused)
-  t.match((await web.delivery()).status, { current: { tag: 'r2' } })
-
-  await web.annotate({ [hand.paused]: null })
-  t.match((await web.release('r1')).status, { current: { tag: 'r1' } })
-})
-
 /** A Delivery in which its first push runs. */
 async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
   const web = await loop.deliver(purpose, spec)
-  web.registry.push()
+  web.registry.push({ documents: [settings({ a: '1' }), workload(web.namespace)] })
   web.poll()
   await web.release('r1')
   return web
-}
-
-function isPaused(delivery: Delivery): boolean {
-  return conditionOf(delivery, 'Paused')?.status === 'True'
 }
 
 function writesOf({ namespace }: Tenancy, writes: Awaited<ReturnType<TestLoop['writesDuring']>>): readonly string[] {
@@ -256,8 +224,4 @@ function writesOf({ namespace }: Tenancy, writes: Awaited<ReturnType<TestLoop['w
   return [
     ...new Set(ours.map(({ objectRef }) => [objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/'))),
   ]
-}
-
-function replicasOf(object: { readonly [field: string]: unknown } | undefined): unknown {
-  return (object?.['spec'] as { replicas?: unknown } | undefined)?.replicas
 }

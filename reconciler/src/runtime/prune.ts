@@ -51,7 +51,9 @@ function reasonToKeep(object: KubeObject, entry: InventoryEntry, { desired }: Tu
   const { annotations = {}, uid } = object.metadata
   if (entry.adopted === true) return 'it was there before, and no release that holds it was ready'
   if (object.kind === 'PersistentVolumeClaim') return 'data is never deleted'
-  if (annotations[operatorAnnotations.prune] === 'disabled') return `${operatorAnnotations.prune} is disabled`
+  // Whatever its value: what was deleted by a slip of the pen does not come back.
+  const prune = annotations[operatorAnnotations.prune]
+  if (prune !== undefined) return `it carries ${operatorAnnotations.prune}: ${prune.slice(0, 64)}`
   const owner = parseOwner(annotations[ownerAnnotation] ?? '')
   if (owner !== undefined && (owner.namespace !== desired.namespace || owner.name !== desired.name)) {
     return `it belongs to Delivery ${owner.namespace}/${owner.name}`

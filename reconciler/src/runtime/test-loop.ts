@@ -48,7 +48,14 @@ export class TestLoop {
   readonly #t: Test
   readonly #auditLog: string
   #schedules = new Map<string, () => void>()
-  #process: { readonly stop: () => Promise<void>; readonly metrics: Metrics; readonly lines: string[] } | undefined
+  #process:
+    | {
+        readonly stop: () => Promise<void>
+        readonly metrics: Metrics
+        readonly lines: string[]
+        readonly world: World
+      }
+    | undefined
 
   constructor(t: Test, cluster: TestCluster, auditLog: string) {
     this.#t = t
@@ -130,7 +137,7 @@ export class TestLoop {
       stopping.abort()
       await running.catch(() => {})
     }
-    this.#process = { stop, metrics, lines }
+    this.#process = { stop, metrics, lines, world }
   }
 
   async stop(): Promise<void> {
@@ -202,6 +209,12 @@ export class TestLoop {
       what: `apply as ${manager}`,
       signal: this.cluster.signal,
     })
+  }
+
+  /** Whether the process's own watch has told it of the annotation of a Delivery. */
+  hasSeen({ namespace }: Tenancy, annotation: string): boolean {
+    const delivery = this.#process?.world.deliveries.get(`${namespace}/web`)
+    return delivery?.metadata.annotations?.[annotation] !== undefined
   }
 
   /** Log lines of the process, newest last. */

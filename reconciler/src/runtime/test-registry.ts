@@ -22,6 +22,7 @@ export class TestRegistry implements TagSource {
   readonly #facts = new Map<string, Omit<ImageFacts, 'digest' | 'mediaType'>>()
   readonly #bundles = new Map<string, BundleReference & BundleContent>()
   readonly #spoilt = new Set<string>()
+  #onBundles: (() => Promise<void>) | undefined
   readonly #path: string
   #pushes = 0
 
@@ -101,6 +102,7 @@ export class TestRegistry implements TagSource {
 
   async bundles(_: string, digest: string, signal: AbortSignal): Promise<readonly BundleReference[]> {
     await this.#ask(`bundles ${digest}`, signal)
+    await this.#onBundles?.()
     return [...this.#bundles.values()].filter(({ subject }) => subject === digest)
   }
 
@@ -109,6 +111,17 @@ export class TestRegistry implements TagSource {
     const bundle = this.#bundles.get(digest)
     if (bundle !== undefined) return bundle
     throw new AppError({ kind: 'terminal', reason: 'BundleInvalid', message: `${digest}: no bundle` })
+  }
+
+  /** The next question for bundles is answered once it is opened. */
+  holdBundles(): { readonly opened: () => void; readonly isAsked: Promise<void> } {
+    const asked = Promise.withResolvers<void>()
+    const open = Promise.withResolvers<void>()
+    this.#onBundles = async () => {
+      asked.resolve()
+      await open.promise
+    }
+    return { opened: () => open.resolve(), isAsked: asked.promise }
   }
 
   /** Makes an image one that can't be run. */

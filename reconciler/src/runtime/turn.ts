@@ -4,7 +4,7 @@ import { parseTime } from '../api/time.ts'
 import { announce, endedGoingBack, endedRollout } from '../core/announcements.ts'
 import type { Desired } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
-import { readPause } from '../core/pause.ts'
+import { readPause, type Pause } from '../core/pause.ts'
 import { describeStatus, type StatusUpdate } from '../core/status.ts'
 import type { EventSink, StatusWriter, Tenant } from '../kube/ports.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -156,23 +156,35 @@ export class Turn {
    * lease is lost, the Delivery goes, or a pause covers the object.
    */
   assertWritable({ kind, metadata: { name } }: Pick<KubeObject, 'kind' | 'metadata'>): void {
-    const { world, clock } = this.#options
+    const pause = this.#pauseNow()
+    if (pause.kind === 'running') return
+    if (pause.mode === 'all' || pause.objects.includes(`${kind}/${name}`)) throw pausedError(pause)
+  }
+
+  /** Looked at again before a release is begun in status, for to prepare one takes a while: throws likewise. */
+  assertBeginnable(): void {
+    const pause = this.#pauseNow()
+    if (pause.kind === 'paused') throw pausedError(pause)
+  }
+
+  #pauseNow(): Pause {
+    const { world } = this.#options
     if (this.signal.aborted) throw this.signal.reason
     const latest = world.deliveries.get(this.key)
     if (latest === undefined || latest.metadata.deletionTimestamp !== undefined) {
       throw new AppError({ kind: 'aborted', reason: 'Deleting', message: `Delivery ${this.key} is being deleted` })
     }
-    const pause = readPause(world.pausesOf(latest), clock.nowMs())
-    if (pause.kind === 'running') return
-    if (pause.mode === 'all' || pause.objects.includes(`${kind}/${name}`)) {
-      throw new AppError({ kind: 'aborted', reason: 'Paused', message: pause.message })
-    }
+    return readPause(world.pausesOf(latest), this.nowMs())
   }
 }
 
 export function rolloutOf({ status: { rollout } }: Turn): RolloutStatus {
   if (rollout === undefined) throw new Error('a step of a rollout was planned where status has none')
   return rollout
+}
+
+function pausedError({ message }: Extract<Pause, { kind: 'paused' }>): AppError {
+  return new AppError({ kind: 'aborted', reason: 'Paused', message })
 }
 
 function toObject({ apiVersion, kind, metadata }: Delivery): KubeObject {
