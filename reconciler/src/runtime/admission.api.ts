@@ -1,0 +1,155 @@
+/** What the API server itself changes of an object on its way in, by policies and defaults. */
+import t from 'tap'
+import { operatorAnnotations as hand } from '../api/annotations.ts'
+import type { KubeObject } from '../api/object.ts'
+import { isWrite, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
+import { installMutation, labelNamespace } from './test-admission.ts'
+import { TestLoop, type Tenancy } from './test-loop.ts'
+import { settings, workload } from './test-registry.ts'
+
+t.setTimeout(240_000)
+
+const deployment = 'apps/v1/deployments/web'
+const configMap = 'v1/configmaps/settings'
+const loop = await TestLoop.open(t)
+const { cluster } = loop
+await loop.start()
+
+// What a release does not say, and what it does say.
+await installMutation(cluster, {
+  label: 'adds-to-all',
+  resources: ['configmaps', 'deployments'],
+  mutation: {
+    patchType: 'ApplyConfiguration',
+    applyConfiguration: {
+      expression:
+        "Object{metadata: Object.metadata{labels: {'injected': 'yes'}, annotations: {'injected.example/by': 'policy'}}}",
+    },
+  },
+})
+await installMutation(cluster, {
+  label: 'changes-values',
+  resources: ['configmaps'],
+  mutation: {
+    patchType: 'JSONPatch',
+    jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/data/a', value: 'theirs'}]" },
+  },
+})
+await installMutation(cluster, {
+  label: 'sets-defaults',
+  resources: ['deployments'],
+  mutation: {
+    patchType: 'ApplyConfiguration',
+    applyConfiguration: {
+      expression:
+        'Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{terminationGracePeriodSeconds: 7}}}}',
+    },
+  },
+})
+const all = ['adds-to-all', 'changes-values', 'sets-defaults']
+
+t.test('what a policy adds and changes is no drift, and costs no write', async (t) => {
+  const web = await running('mutated', all)
+  await isMutated()
+
+  await isAtRest(async () => {
+    await askedAgain(web, 'now')
+    await web.edit(configMap, { metadata: { annotations: { note: 'theirs' } } })
+    await askedAgain(web, 'once more')
+    await loop.stop()
+    await loop.start()
+    await askedAgain(web, 'after a restart')
+  })
+  t.notOk((await web.delivery()).status?.drifted)
+
+  web.registry.push({ documents: documentsOf(web, '2') })
+  web.poll()
+  t.match((await web.release('r2')).status, { current: { tag: 'r2' }, summary: { state: 'Ready' } })
+  await isMutated()
+  await isAtRest(() => askedAgain(web, 'at the end'))
+
+  async function isMutated(): Promise<void> {
+    const injected = { metadata: { labels: { injected: 'yes' }, annotations: { 'injected.example/by': 'policy' } } }
+    t.match(await web.object(deployment), {
+      ...injected,
+      spec: { template: { spec: { terminationGracePeriodSeconds: 7 } } },
+    })
+    t.match(await web.object(configMap), { ...injected, data: { a: 'theirs', b: 'ours' } })
+  }
+
+  async function isAtRest(work: () => Promise<void>): Promise<void> {
+    const requests: AuditEvent[] = []
+    const writes = await loop.writesDuring(work)
+    requests.push(...writes.filter((event) => isWrite(event) && event.impersonatedUser !== undefined))
+    t.same(
+      requests.filter(({ objectRef }) => objectRef?.namespace === web.namespace).map(({ requestURI }) => requestURI),
+      [],
+    )
+  }
+})
+
+t.test('another hand is told from a policy, and taken back', async (t) => {
+  const web = await running('both', all)
+
+  await web.edit(configMap, { data: { b: 'another' } })
+  await web.untilEvent('Normal DriftCorrected')
+
+  t.match(await web.object(configMap), { data: { a: 'theirs', b: 'ours' }, metadata: { labels: { injected: 'yes' } } })
+  const { status } = await web.until('no drift to be left', ({ status }) => status?.drifted === undefined)
+  t.match(status?.summary, { state: 'Ready' })
+})
+
+t.test('a policy that comes later is no drift either, and has its way with the next write', async (t) => {
+  const web = await running('later', [])
+  await enforce(web, all)
+  await askedAgain(web, 'now')
+  t.notOk((await web.delivery()).status?.drifted)
+  t.notOk((await web.object(configMap))?.metadata.labels?.['injected'])
+
+  await web.remove(configMap)
+  await web.until(
+    'it to be taken back',
+    ({ status }) => status?.summary?.state === 'Ready' && status.drifted === undefined,
+  )
+  await web.untilObject(configMap, (object) => object?.metadata.labels?.['injected'] === 'yes')
+  await askedAgain(web, 'once more')
+
+  t.notOk((await web.delivery()).status?.drifted)
+})
+
+/** A Delivery in which its first push runs, under these policies. */
+async function running(purpose: string, policies: readonly string[]): Promise<Tenancy> {
+  const web = await loop.deliver(purpose)
+  await enforce(web, policies)
+  web.registry.push({ documents: documentsOf(web, '1') })
+  web.poll()
+  await web.release('r1')
+  return web
+}
+
+function documentsOf({ namespace }: Tenancy, release: string): readonly object[] {
+  return [workload(namespace), settings({ a: 'ours', b: 'ours', release })]
+}
+
+async function askedAgain(web: Tenancy, value: string): Promise<void> {
+  await web.annotate({ [hand.reconcileRequestedAt]: value })
+  await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === value)
+}
+
+/** A policy counts a moment after its label stands. */
+async function enforce(web: Tenancy, policies: readonly string[]): Promise<void> {
+  for (const label of policies) await labelNamespace(cluster, web.namespace, label, true)
+  if (policies.length === 0) return
+  const probe = async (path: string, object: object) => {
+    const { admin, signal } = cluster
+    const query = { dryRun: 'All' }
+    return admin.request<KubeObject>({ method: 'POST', path, query, body: object, what: 'probe', signal })
+  }
+  await loop.until(async () => {
+    const root = `/namespaces/${web.namespace}`
+    const map = await probe(`/api/v1${root}/configmaps`, settings({ a: 'ours' }, 'probe'))
+    const made = await probe(`/apis/apps/v1${root}/deployments`, workload(web.namespace, 'probe'))
+    const isAdded = [map, made].every(({ metadata }) => metadata.labels?.['injected'] === 'yes')
+    return isAdded && JSON.stringify(map['data']).includes('theirs') && JSON.stringify(made['spec']).includes(':7')
+  }, 'the policies to be in force')
+}
