@@ -44,6 +44,16 @@ t.test('the same sources give the same bytes wherever the checkout lies', async 
   }
 })
 
+t.test('a program holds no more memory for its own text than it must', async (t) => {
+  const dir = await temporaryDir(t)
+  for (const [name, program] of Object.entries(programs)) {
+    const file = await bundleProgram({ root: checkout, out: join(dir, name), ...program })
+    const text = await readFile(join(dir, name, file), 'latin1')
+    t.notOk(/[^\0-\x7f]/.test(text), `${name}: one character beyond Latin-1 would double it`)
+    t.notOk(/\bV1PodList\b/.test(text), `${name}: no model of the API that is not used`)
+  }
+})
+
 t.test('the licences of what is bundled travel along', async (t) => {
   const out = join(await temporaryDir(t), 'app')
   await bundleProgram({ root: checkout, out, ...programs.predictor })

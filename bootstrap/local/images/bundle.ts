@@ -1,6 +1,7 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, type Metafile } from 'esbuild'
+import { asciiOnly, withoutUnused } from './smaller-bundle.ts'
 
 export interface BundleOptions {
   /** Root of the checkout whose sources are bundled, with its node_modules. */
@@ -37,6 +38,7 @@ export async function bundleProgram({ root, entry, out, assets = {} }: BundleOpt
     sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'none',
+    plugins: [withoutUnused, asciiOnly],
     banner: { js: commonJsNames },
     metafile: true,
     logLevel: 'silent',
