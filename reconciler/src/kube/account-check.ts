@@ -20,6 +20,7 @@ export function explainMissingAccounts(store: ObjectStore, client: KubeClient): 
   return {
     get: (reference, tenant, signal) => explained(store.get(reference, tenant, signal), tenant, signal),
     apply: (object, options) => explained(store.apply(object, options), options.tenant, options.signal),
+    readAhead: (references, tenant, signal) => store.readAhead(references, tenant, signal),
     dryRunAll: (objects, options) => explained(store.dryRunAll(objects, options), options.tenant, options.signal),
     autoscalers: (tenant, signal) => explained(store.autoscalers(tenant, signal), tenant, signal),
     podsOf: (workload, tenant, signal) => explained(store.podsOf(workload, tenant, signal), tenant, signal),

@@ -7,7 +7,7 @@ import { explainMissingAccounts } from './account-check.ts'
 import { createObjectStore } from './apply.ts'
 import { objectPath } from './paths.ts'
 import type { KubeObject, Tenant } from './ports.ts'
-import { testCluster } from './test-cluster.ts'
+import { testCluster, type TestCluster } from './test-cluster.ts'
 import { configMap, deployment, ownedBy, samples } from './test-objects.ts'
 
 t.setTimeout(180_000)
@@ -43,6 +43,13 @@ async function setUp(t: Test, purpose: string) {
     applyAs: (fieldManager: string, object: KubeObject) => applyAs(admin, fieldManager, pathOf(object), object, signal),
     delete: (object: KubeObject) => admin.request({ method: 'DELETE', path: pathOf(object), what: 'delete', signal }),
   }
+}
+
+async function requestsIn(cluster: TestCluster, namespace: string): Promise<number> {
+  const events = await cluster.audited(
+    ({ objectRef, stage }) => stage === 'RequestReceived' && objectRef?.namespace === namespace,
+  )
+  return events.length
 }
 
 function applyAs(
@@ -206,6 +213,59 @@ t.test('a dry run tells what is there and what would be', async (t) => {
     if (seen !== undefined)
       t.match(await store.apply(seen.object, { tenant, seen, signal }), { data: seen.object['data'] })
   }
+})
+
+t.test('of every kind, what a dry run found to be as it is wanted is not written again', async (t) => {
+  const { cluster, namespace, tenant, signal, store } = await setUp(t, 'as it is wanted')
+  const objects = samples(namespace).map(({ object }) => object)
+  for (const object of objects) await store.apply(object, { tenant, signal })
+  const runs = await store.dryRunAll(objects, { tenant, signal })
+  const asked = await requestsIn(cluster, namespace)
+
+  for (const seen of runs) t.same(await store.apply(seen.object, { tenant, force: true, seen, signal }), seen.live)
+
+  t.equal(await requestsIn(cluster, namespace), asked)
+})
+
+t.test('a field of ours that another hand holds too is written, whatever its value', async (t) => {
+  const { namespace, tenant, signal, store, apply, edit } = await setUp(t, 'held by another too')
+  const map = configMap(namespace, 'a', { key: '1' })
+  await apply(map)
+  await edit(map, { data: { key: '2' } })
+  await edit(map, { data: { key: '1' } })
+  const [seen] = await store.dryRunAll([map], { tenant, force: true, signal })
+
+  const written = await store.apply(map, { tenant, force: true, signal, ...(seen && { seen }) })
+
+  t.not(written.metadata.resourceVersion, seen?.live?.metadata.resourceVersion)
+  t.match(written.metadata.managedFields, [{ manager: 'windlass', fieldsV1: { 'f:data': { 'f:key': {} } } }])
+})
+
+t.test('what was read ahead is not read again, and where that failed the dry run does', async (t) => {
+  const { cluster, namespace, tenant, signal, store, apply } = await setUp(t, 'read ahead')
+  const [old, added] = [configMap(namespace, 'old', { a: '1' }), configMap(namespace, 'new', { b: '1' })]
+  await apply(old)
+  const references = [old, added].map(({ apiVersion, kind, metadata: { name } }) => ({
+    apiVersion,
+    kind,
+    namespace,
+    name,
+  }))
+  const ahead = store.readAhead(references, tenant, signal)
+  t.match(await Promise.all(ahead.values()), [{ data: { a: '1' } }, undefined])
+  const asked = await requestsIn(cluster, namespace)
+
+  const runs = await store.dryRunAll([old, added], { tenant, signal, ahead })
+
+  t.match(runs, [{ live: { data: { a: '1' } } }, { live: undefined, result: { data: { b: '1' } } }])
+  t.equal(await requestsIn(cluster, namespace), asked + 2)
+  const weak = await cluster.tenant(namespace, 'weak', [])
+  const failing = store.readAhead(references, weak, signal)
+  await t.rejects(store.dryRunAll([old], { tenant, signal, ahead: failing }), {
+    name: 'AppError',
+    kind: 'waiting',
+    reason: 'Impersonation',
+  })
 })
 
 t.test('what another made since the dry run saw nothing is not taken over', async (t) => {

@@ -2,6 +2,7 @@
  * A tenant's objects, read and written as the tenant, by server-side apply.
  * https://kubernetes.io/docs/reference/using-api/server-side-apply/
  */
+import { isDeepStrictEqual } from 'node:util'
 import { fieldManager } from '../api/annotations.ts'
 import type { ObjectReference } from '../api/object.ts'
 import { adoptability, isAdoptable, isAdoptedManager } from '../core/adoption.ts'
@@ -12,11 +13,12 @@ import { managedFieldsBefore, managedFieldsRequest } from './managed-fields.ts'
 import { ownershipOf } from './ownership.ts'
 import { displayName, objectPath } from './paths.ts'
 import { podSelector } from './pods.ts'
-import type { ApplyOptions, DryRun, KubeObject, ObjectStore, Tenant } from './ports.ts'
+import type { ApplyOptions, DryRun, KubeObject, ObjectStore, ReadAhead, Tenant } from './ports.ts'
 import { isFieldConflict } from './refusal.ts'
 
 // As many as the transport has sockets for, less some for what else is going on.
 const dryRunsAtOnce = 8
+const readsAtOnce = 8
 
 export function createObjectStore(client: KubeClient): ObjectStore {
   const turns = new Map<string, Promise<unknown>>()
@@ -44,7 +46,7 @@ export function createObjectStore(client: KubeClient): ObjectStore {
   async function apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
     const { seen, tenant, signal } = options
     if (seen?.live !== undefined && managedFieldsBefore(seen.live, object, options) === undefined) {
-      return applyOver(object, seen.live, options)
+      return isDeepStrictEqual(seen.live, seen.result) ? seen.live : applyOver(object, seen.live, options)
     }
     const reference = referenceOf(object)
     // A create has no lock: what another made since the dry run would be merged with, and taken over.
@@ -98,22 +100,34 @@ export function createObjectStore(client: KubeClient): ObjectStore {
     return bodyOf(await client.send<KubeObject>({ ...request, query: { ...request.query, force: true } }), request)
   }
 
-  async function dryRun(object: KubeObject, options: ApplyOptions): Promise<DryRun> {
-    const live = await get(referenceOf(object), options.tenant, options.signal)
+  async function dryRun(object: KubeObject, ahead: ReadAhead | undefined, options: ApplyOptions): Promise<DryRun> {
+    const reference = referenceOf(object)
+    const live = await (ahead?.get(objectPath(reference)) ?? get(reference, options.tenant, options.signal))
     return { object, live, result: await applyOver(object, live, { ...options, dryRun: true }) }
   }
 
   return {
     get,
     apply,
-    async dryRunAll(objects, options) {
+    readAhead(references, tenant, signal) {
+      const reads = new Map<string, Promise<KubeObject | undefined>>()
+      const lanes = Array.from({ length: readsAtOnce }, () => Promise.resolve<unknown>(undefined))
+      for (const [i, reference] of references.entries()) {
+        const lane = i % readsAtOnce
+        const read = (lanes[lane] ?? Promise.resolve()).then(() => get(reference, tenant, signal))
+        lanes[lane] = read.catch(() => undefined)
+        reads.set(objectPath(reference), read)
+      }
+      return reads
+    },
+    async dryRunAll(objects, { ahead, ...options }) {
       const runs: DryRun[] = []
       const errors: AppError[] = []
       const next = objects.entries()
       const work = async () => {
         for (const [index, object] of next) {
           try {
-            runs[index] = await dryRun(object, options)
+            runs[index] = await dryRun(object, ahead, options)
           } catch (error) {
             if (!(error instanceof AppError)) throw error
             errors[index] = error

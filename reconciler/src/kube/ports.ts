@@ -22,9 +22,10 @@ export interface ApplyOptions {
   /**
    * What a dry run just found there: saves the read, and the write fails where the object is another one by now. Where
    * it found nothing there is nothing to lock, so that it is read again right before the write. Two
-   * Deliveries take turns at that; what another tool makes within that moment is still merged with.
+   * Deliveries take turns at that; what another tool makes within that moment is still merged with. Where it found that
+   * nothing would change, managed fields included, nothing is written: what changes after it, the watch tells.
    */
-  readonly seen?: Pick<DryRun, 'live'>
+  readonly seen?: Pick<DryRun, 'live'> & Partial<Pick<DryRun, 'result'>>
   readonly signal: AbortSignal
 }
 
@@ -36,16 +37,21 @@ export interface DryRun {
   readonly result: KubeObject
 }
 
+/** Reads under way, by the path of the object. */
+export type ReadAhead = ReadonlyMap<string, Promise<KubeObject | undefined>>
+
 /** Reads and writes of a tenant's objects. Throws AppError alone. */
 export interface ObjectStore {
   get(reference: ObjectReference, tenant: Tenant, signal: AbortSignal): Promise<KubeObject | undefined>
+  /** Begins to read what a dry run will want to know; where that fails, the dry run that needs it does. */
+  readAhead(references: readonly ObjectReference[], tenant: Tenant, signal: AbortSignal): ReadAhead
   /**
    * Asks of every object whether it could be applied, and writes nothing. All are asked, so that the error tells how
-   * many were refused.
+   * many were refused. What was read ahead is not read again.
    */
   dryRunAll(
     objects: readonly KubeObject[],
-    options: Pick<ApplyOptions, 'tenant' | 'force' | 'adopt' | 'signal'>,
+    options: Pick<ApplyOptions, 'tenant' | 'force' | 'adopt' | 'signal'> & { readonly ahead?: ReadAhead | undefined },
   ): Promise<readonly DryRun[]>
   /**
    * Server-side apply with our one field manager; answers the object as the server holds it afterwards. The object

@@ -6,13 +6,13 @@ import { formatTime } from '../api/time.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
 import { isDigest, isTag } from '../core/image-reference.ts'
-import { entryKey, mergeInventory } from '../core/inventory.ts'
-import type { Target } from '../core/plan.ts'
+import { currentEntries, entryKey, mergeInventory, referenceOf } from '../core/inventory.ts'
+import { targetKey, type Target } from '../core/plan.ts'
 import { quarantineMessage } from '../core/once-more.ts'
 import { findQuarantined } from '../core/quarantine.ts'
 import { objectKey } from '../core/replicas.ts'
 import { toHighWater, toRevision, toSeen, type SeenImage } from '../core/releases.ts'
-import type { DryRun, ObjectStore, SnapshotStore } from '../kube/ports.ts'
+import type { DryRun, ObjectStore, ReadAhead, SnapshotStore } from '../kube/ports.ts'
 import type { Tag, TagSource } from '../registry/tag-source.ts'
 import { imageAsItRuns } from './adoption.ts'
 import type { Clock } from './clock.ts'
@@ -64,6 +64,7 @@ export async function prepare(target: Target, work: Work, turn: Turn, scope: Pre
 
 async function prepareWithin(target: Target, work: Work, turn: Turn, scope: BoundedScope): Promise<Preparation> {
   const { delivery, tenant } = turn
+  const ahead = readAhead(target, turn, scope)
   const { revision, highWater, rendered } = await findRelease(target, work, turn, scope)
   const entries = rendered.map(({ apiVersion, kind, metadata: { name } }) => ({ apiVersion, kind, name }))
   const total = mergeInventory(delivery.status?.inventory ?? [], entries).length
@@ -74,7 +75,13 @@ async function prepareWithin(target: Target, work: Work, turn: Turn, scope: Boun
   }
   const { signal } = scope
   const wanted = await leaveReplicas(rendered, rendered, { ...scope, tenant })
-  const dryRuns = await scope.objects.dryRunAll(wanted, { tenant, force: true, adopt: work.spec.adopt, signal })
+  const dryRuns = await scope.objects.dryRunAll(wanted, {
+    tenant,
+    force: true,
+    adopt: work.spec.adopt,
+    signal,
+    ahead,
+  })
   return { revision, highWater, entries: entries.map((entry) => markAdopted(entry, dryRuns, turn)), rendered, dryRuns }
 }
 
@@ -84,6 +91,21 @@ function markAdopted(entry: InventoryEntry, dryRuns: readonly DryRun[], { status
   const isKnown = status.inventory?.some((known) => entryKey(known) === entryKey(entry)) === true
   if (live === undefined || isKnown || live.metadata.annotations?.[ownerAnnotation] !== undefined) return entry
   return { ...entry, adopted: true }
+}
+
+/**
+ * Most releases hold the objects of the one before, which are read while the registry is asked for the new ones. At the
+ * first try only: one that waits for its manifests would read them in vain again and again.
+ */
+function readAhead(target: Target, turn: Turn, { objects, signal }: BoundedScope): ReadAhead | undefined {
+  const { delivery, memory, tenant } = turn
+  if (memory.refusals.some((refusal) => refusal.target === targetKey(target))) return undefined
+  const entries = currentEntries(delivery.status?.inventory ?? [])
+  return objects.readAhead(
+    entries.map((entry) => referenceOf(entry, tenant.namespace)),
+    tenant,
+    signal,
+  )
 }
 
 type Release = Pick<Preparation, 'revision' | 'highWater' | 'rendered'>
@@ -96,8 +118,13 @@ async function findRelease(target: Target, work: Work, turn: Turn, scope: Bounde
     return { revision, highWater: status.highWater ?? toHighWater(toSeen(revision)), rendered: objects }
   }
   const { tags, objects, signal } = scope
+  const manifestsOf = (image: Pick<SeenImage, 'tag' | 'digest'>) =>
+    findManifests({ tags, objects, spec: work.spec, tenant, signal }, image)
+  // What a poll saw is confirmed while its manifests are read: of one that is gone, they are not used.
+  const ahead = target.kind === 'image' ? manifestsOf(target.image) : undefined
+  ahead?.catch(() => {})
   const image = await findImage(target, work, turn, scope)
-  const manifests = await findManifests({ tags, objects, spec: work.spec, tenant, signal }, image)
+  const manifests = await (ahead ?? manifestsOf(image))
   if (manifests === undefined) throw withoutManifests(image, target, work, turn.nowMs())
 
   const revision = { ...toRevision(image, work.spec.image.repository), bundleDigest: manifests.digest }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
+import { workload } from './test-registry.ts'
 
 t.setTimeout(240_000)
 
@@ -60,6 +61,33 @@ t.test('what is about to be written stands in status before it is written', asyn
   t.ok(order.indexOf('deliveries/status') < order.indexOf('deployments'), order.join(' '))
   const { status } = await web.delivery()
   t.match(status?.rollout, { leaseEpoch: 1, attempt: 1, deadline: /T/ })
+})
+
+t.test('of a newer release only what differs from the one that runs is written', async (t) => {
+  const web = await loop.deliver('no-op')
+  const settings = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { mode: 'live' } }
+  const documents = [settings, workload('web')]
+  web.registry.push({ documents })
+  web.poll()
+  await web.release('r1')
+  web.registry.push({ documents })
+
+  const writes = await loop.writesDuring(async () => {
+    web.poll()
+    await web.untilAwaited('r2')
+  })
+
+  const account = `system:serviceaccount:${web.namespace}:deployer`
+  const written = writes.filter(({ impersonatedUser }) => impersonatedUser?.username === account)
+  t.same(
+    written.map(({ verb, objectRef }) => `${verb} ${objectRef?.resource}`),
+    ['patch deployments'],
+  )
+  const { status } = await web.delivery()
+  t.same(
+    status?.inventory?.map(({ kind, hash }) => `${kind} ${hash === undefined ? 'without' : 'with'} a hash`),
+    ['ConfigMap with a hash', 'Deployment with a hash'],
+  )
 })
 
 t.test("all that is a tenant's is read and written as its account", async (t) => {

@@ -101,7 +101,7 @@ export async function writeObject(
   turn.assertWritable(object)
   const { tenant, signal, key, memory, desired } = turn
   const adopt = desired.work.kind === 'work' && desired.work.spec.adopt
-  const seen = result === undefined ? {} : { seen: { live } }
+  const seen = result === undefined ? {} : { seen: { live, result } }
   const toldBefore = tracker.toldOf(key, objectKey(object))
   const written = await objects.apply(object, { tenant, force: true, adopt, signal, ...seen })
   tracker.verified(key, written)
