@@ -9,7 +9,7 @@ import { CommandFailed, lastLines, run } from './run.ts'
 
 interface GoTool {
   /** Folder under `go/`, with the go.mod and go.sum that pin the tool. */
-  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause' | 'kstatus'
+  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause' | 'kstatus' | 'kwok'
   readonly package: string
   /** What `go build` names the program, where that is not the tool's name. */
   readonly output?: string
@@ -47,6 +47,8 @@ const tools = {
   pause: { module: 'pause', package: '.' },
   // Nothing runs it but a test: what we read of an object's health is held against it.
   kstatus: { module: 'kstatus', package: '.' },
+  // Of one benchmark alone; nothing else asks for it.
+  kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' },
 } as const satisfies Record<string, GoTool>
 
 /** Of all programs of a module, on two idle cores with empty caches. */
@@ -57,6 +59,7 @@ const roughTimes: Readonly<Record<GoTool['module'], string>> = {
   distribution: '30 s',
   pause: '5 s',
   kstatus: '20 s',
+  kwok: '2 min',
 }
 
 export type ToolName = keyof typeof tools
