@@ -66,7 +66,7 @@ t.test('what is about to be written stands in status before it is written', asyn
 t.test('of a newer release only what differs from the one that runs is written', async (t) => {
   const web = await loop.deliver('no-op')
   const settings = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' }, data: { mode: 'live' } }
-  const documents = [settings, workload('web')]
+  const documents = [settings, workload(web.namespace)]
   web.registry.push({ documents })
   web.poll()
   await web.release('r1')
