@@ -17,7 +17,7 @@ t.test('counts the assertions of nested tests', async (t) => {
     'ok 1 - a.test.ts',
     '1..1',
   )
-  t.same(readTap(text), { passed: 2, failed: 0, failures: [], empty: [] })
+  t.same(readTap(text), { passed: 2, failed: 0, failures: [], empty: [], told: [] })
 })
 
 t.test('names a test that asserts nothing, though tap lets it pass', async (t) => {
@@ -59,4 +59,17 @@ t.test('names what failed by its whole path, with what tap found', async (t) => 
     '1..1',
   )
   t.match(readTap(text).failures, [/^a\.test\.ts > one > equal\n.*found: 3.*wanted: 4/s])
+})
+
+t.test('hands on what a test tells, and no other comment', async (t) => {
+  const text = tap(
+    '# Subtest: a.test.ts',
+    '    # told: killed at 30 points',
+    '    # time=12.5ms',
+    '    ok 1 - one',
+    '    1..1',
+    'ok 1 - a.test.ts',
+    '1..1',
+  )
+  t.same(readTap(text).told, ['killed at 30 points'])
 })

@@ -8,6 +8,8 @@ export interface TestCounts {
   readonly failures: readonly string[]
   /** Full names of tests that asserted nothing, or were skipped: both are failures here. */
   readonly empty: readonly string[]
+  /** What tests say to whoever looks at the run: comments that begin with `told:`. */
+  readonly told: readonly string[]
 }
 
 interface TestPoint {
@@ -25,6 +27,7 @@ interface TestPoint {
 export function readTap(text: string): TestCounts {
   const empty: string[] = []
   const failures: string[] = []
+  const told: string[] = []
   let passed = 0
 
   function follow(parser: Parser, path: readonly string[]): void {
@@ -40,6 +43,10 @@ export function readTap(text: string): TestCounts {
       else if (!closesSubtest) failures.push(describeFailure([...path, result.name], result.diag))
       closesSubtest = false
     })
+    parser.on('comment', (comment: string) => {
+      const [, text] = /^\s*# told: (.*)/.exec(comment) ?? []
+      if (text !== undefined) told.push(text)
+    })
     parser.on('complete', (results: FinalResults) => {
       if (results.count === 0) empty.push([...path, 'no assertion'].join(' > '))
     })
@@ -49,7 +56,7 @@ export function readTap(text: string): TestCounts {
   follow(parser, [])
   parser.end(text)
   if (!parser.ok && failures.length === 0) failures.push('the run ended before its tests did')
-  return { passed, failed: failures.length, failures, empty }
+  return { passed, failed: failures.length, failures, empty, told }
 }
 
 const mostDiagnosis = 4_000

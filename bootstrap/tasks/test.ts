@@ -83,7 +83,7 @@ function chosen(): readonly Tier[] {
 
 async function runTier(tier: Tier): Promise<TestCounts> {
   const testFiles = files.length > 0 ? files : await findTests(root, tier.name)
-  const none: TestCounts = { passed: 0, failed: 0, failures: [], empty: [] }
+  const none: TestCounts = { passed: 0, failed: 0, failures: [], empty: [], told: [] }
   if (testFiles.length === 0) return none
 
   console.log(`\n${tier.name}: ${counted(testFiles.length, 'file')}`)
@@ -107,6 +107,7 @@ async function runTier(tier: Tier): Promise<TestCounts> {
       { env: prepared?.env ?? {}, signal: interruption.signal, isPlain: !process.stdout.isTTY },
     ).finally(stopTelling)
     const counts = existsSync(output) ? readTap(await readFile(output, 'utf8')) : none
+    for (const line of counts.told) console.log(`  ${line}`)
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
     // tap may fail for what is no assertion: a crash before the first, a test that never ended.
