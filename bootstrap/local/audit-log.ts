@@ -38,20 +38,24 @@ export function isWrite({ stage, verb, requestURI, responseStatus }: AuditEvent)
   )
 }
 
-/** Reads the whole log and answers the events that are wanted, in the order in which the server wrote them. */
+/** Answers the events that are wanted of the log, or of what follows a place in it, in the order of the server's. */
 export async function readAuditLog(
   file: string,
   isWanted: (event: AuditEvent) => boolean,
+  fromByte = 0,
 ): Promise<readonly AuditEvent[]> {
   const found: AuditEvent[] = []
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+  for await (const line of createInterface({
+    input: createReadStream(file, { start: fromByte }),
+    crlfDelay: Infinity,
+  })) {
     const event = parseLine(line)
     if (event !== undefined && isWanted(event)) found.push(event)
   }
   return found
 }
 
-/** Where the log ends now, for {@link readAuditLogFrom}. */
+/** Where the log ends now, for {@link readAuditLog} and {@link readAuditLogFrom}. */
 export async function endOfAuditLog(file: string): Promise<number> {
   return (await stat(file)).size
 }
@@ -61,12 +65,7 @@ export async function endOfAuditLog(file: string): Promise<number> {
  * ResponseComplete is written after the answer is sent.
  */
 export async function readAuditLogFrom(file: string, fromByte: number): Promise<readonly AuditEvent[]> {
-  const found: AuditEvent[] = []
-  for await (const line of createInterface({ input: createReadStream(file, { start: fromByte }) })) {
-    const event = parseLine(line)
-    if (event !== undefined) found.push(event)
-  }
-  return found
+  return readAuditLog(file, () => true, fromByte)
 }
 
 /** The last line may be half written: the server appends while we read. */

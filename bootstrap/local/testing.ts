@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { startApiServer } from './api-server.ts'
@@ -44,6 +44,12 @@ export async function sharedApiServer(t: Test): Promise<TestApiServer> {
     auditLog: server.auditLog,
     namespaceName,
   }
+}
+
+/** A folder that all tests of a run share and that goes with the run's API server; undefined where a file runs alone. */
+export function sharedFolder(): string | undefined {
+  const kubeconfig = process.env[sharedServerEnv.kubeconfig]
+  return kubeconfig ? dirname(kubeconfig) : undefined
 }
 
 function namespaceName(purpose: string): string {

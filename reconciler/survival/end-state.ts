@@ -14,8 +14,14 @@ interface ResourceList {
   }>
 }
 
-/** Path of every collection of a namespace, with `*` in its place; the two groups of Events are left out. */
-export async function namespacedCollections(cluster: TestCluster): Promise<readonly string[]> {
+/** Objects by their paths, each in a form in which it is the same in every run that came to the same end. */
+export type EndState = Readonly<Record<string, unknown>>
+
+/**
+ * Paths of all collections of the tenant's namespace, which is called TENANT, and of those in the reconciler's own, OWN,
+ * in which it may write; the two groups of Events are left out.
+ */
+export async function comparedCollections(cluster: TestCluster): Promise<readonly string[]> {
   const { groups } = await read<{ groups: ReadonlyArray<{ preferredVersion: { groupVersion: string } }> }>(
     cluster,
     '/apis',
@@ -28,10 +34,34 @@ export async function namespacedCollections(cluster: TestCluster): Promise<reado
       const listed = resources.filter(
         ({ name, namespaced, verbs }) => namespaced && verbs.includes('list') && name !== 'events',
       )
-      return listed.map(({ name }) => `${root}/namespaces/*/${name}`)
+      return listed.map(({ name }) => `${root}/namespaces/TENANT/${name}`)
     }),
   )
-  return found.flat().sort()
+  const own = ['/api/v1/namespaces/OWN/pods', '/apis/coordination.k8s.io/v1/namespaces/OWN/leases']
+  return [...found.flat().sort(), ...own]
+}
+
+/** Those of the collections in which an object of that state is. */
+export function heldCollections(state: EndState, collections: readonly string[]): readonly string[] {
+  return collections.filter((path) => Object.keys(state).some((object) => object.startsWith(`${path}/`)))
+}
+
+/** Objects that stand in one of those namespaces, in one of those collections of a tenant's. */
+export async function findObjects(
+  cluster: TestCluster,
+  collections: readonly string[],
+  namespaces: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const found = await Promise.all(
+    collections.map(async (path) => {
+      const everywhere = path.replace('/namespaces/TENANT', '')
+      const { items } = await read<{ items: readonly KubeObject[] }>(cluster, everywhere)
+      return items.flatMap(({ metadata: { namespace = '', name } }) =>
+        namespaces.has(namespace) ? [path.replace('TENANT', namespace) + `/${name}`] : [],
+      )
+    }),
+  )
+  return found.flat()
 }
 
 /**
@@ -42,7 +72,7 @@ export async function endState(
   cluster: TestCluster,
   collections: readonly string[],
   names: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<EndState> {
   const lists = await Promise.all(
     collections.map(async (path) => {
       const { items } = await read<{ items: readonly KubeObject[] }>(cluster, path)
@@ -110,11 +140,16 @@ function withoutLostCopies(value: unknown, live: readonly KubeObject[]): unknown
   )
 }
 
-/** Hashes and uids differ with every run; that they are those of the object does not. */
+/**
+ * Hashes and uids differ with every run; that they are those of the object does not. Nor does it whether drift was taken
+ * back, but how often: a correction is counted before it is sent, so that one that a kill cut off counts beside the one
+ * that is made in its place, as it must where it landed and another hand was quick to undo it.
+ */
 function verified(entry: InventoryEntry, live: readonly KubeObject[]): object {
   const object = live.find(({ kind, metadata: { uid } }) => uid === entry.uid && kindOf(kind, entry))
   return {
     ...entry,
+    ...(entry.corrections !== undefined && { corrections: entry.corrections.length > 0 }),
     uid: object === undefined ? 'of no object' : 'of the object',
     hash: object !== undefined && ownedFieldsHash(object) === entry.hash ? 'of the object' : 'of something else',
   }

@@ -1,11 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Test } from 'tap'
-import { readAuditLog, type AuditEvent } from '../../bootstrap/local/audit-log.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
+import { leaderLabel } from '../src/api/annotations.ts'
 import { apiVersion } from '../src/api/delivery.ts'
-import { endState } from './end-state.ts'
+import type { KubeObject } from '../src/api/object.ts'
+import { endState, heldCollections, type EndState } from './end-state.ts'
 import { lost, pass, startHttpProxy, type Asked, type Fate } from './http-proxy.ts'
 import { lastingLease, startReconciler, type ReconcilerProcess } from './reconciler-process.ts'
 import { Site, type Lab } from './site.ts'
+import { WriteNamer, type Write } from './write-name.ts'
 
 /** What the runs of a test file share. */
 export interface KillLab extends Lab {
@@ -13,8 +16,9 @@ export interface KillLab extends Lab {
   readonly collections: readonly string[]
 }
 
-/** One kill: of the n-th write of its kind, before it is sent on or when it is answered and nobody has heard it. */
+/** One kill: at a write, before it is sent on, or when it is answered and nobody has heard it. */
 export interface Point {
+  /** Its name; see write-name.ts. */
   readonly write: string
   readonly moment: 'before' | 'after'
 }
@@ -23,44 +27,71 @@ export interface Scenario {
   readonly name: string
   /** Brings the world to where it begins; nothing is recorded yet. */
   readonly before?: (run: Run) => Promise<void>
-  /** Does what the scenario is about, and waits until it has come about. */
+  /** Does what the scenario is about, and waits until it has come about and nothing more is written. */
   readonly act: (run: Run) => Promise<void>
+  /** `act` starts the process. */
+  readonly startsProcess?: boolean
 }
 
 export interface Outcome {
-  /** Every write that the process asked for from the beginning of `act` until it had ended well. */
-  readonly writes: readonly string[]
-  /** The same by the API server's audit log. */
-  readonly audited: readonly string[]
+  /** Every write that was asked for from the beginning of `act` until the end or, included, the one of the kill. */
+  readonly writes: readonly Write[]
+  /** Those of the processes that went on after the kill. */
+  readonly later: readonly Write[]
+  /** How many of all these were handed to the API server, and by which name it knows who asked. */
+  readonly sent: number
+  readonly userAgent: string
   readonly wasKilled: boolean
-  readonly end: Readonly<Record<string, unknown>>
+  /** The tenant's. */
+  readonly namespace: string
+  readonly end: EndState
+}
+
+export interface PlayOptions {
+  readonly point?: Point
+  /** What it is to come to, which a process is given time for before it is told to end. */
+  readonly expected?: EndState
 }
 
 const podName = 'windlass-0'
-const patienceMs = 60_000
+const patienceMs = 120_000
+/** For what is to come about by itself; the comparison that follows says what did not. */
+const convergenceMs = 30_000
 
 /** Plays a scenario with a process that is killed at that point, if any, and started anew as a kubelet would. */
-export async function play(t: Test, lab: KillLab, scenario: Scenario, point?: Point): Promise<Outcome> {
+export async function play(
+  t: Test,
+  lab: KillLab,
+  scenario: Scenario,
+  { point, expected }: PlayOptions = {},
+): Promise<Outcome> {
   const run = await Run.prepare(t, lab, point)
   await scenario.before?.(run)
   run.record()
   await scenario.act(run)
-  await run.finish()
-  return { writes: run.writes, audited: await run.audited(), wasKilled: run.wasKilled, end: await run.endState() }
+  await run.finish(expected)
+  const { writes, later, sent, userAgent, wasKilled } = run
+  return { writes, later, sent, userAgent, wasKilled, namespace: run.web.namespace, end: await run.endState(expected) }
 }
 
 /** One process in a site of its own, every write of which is seen, and which may be killed at one of them. */
 export class Run extends Site {
-  readonly writes: string[] = []
+  readonly writes: Write[] = []
+  readonly later: Write[] = []
+  sent = 0
   wasKilled = false
   readonly #t: Test
   readonly #collections: readonly string[]
   readonly #point: Point | undefined
-  readonly #counts = new Map<string, number>()
+  readonly #namer: WriteNamer
   readonly #names = new Map<Asked, string>()
+  readonly #askers = new WeakMap<Asked, ReconcilerProcess>()
   readonly #lines: string[] = []
   #isRecording = false
   #isEnding = false
+  /** The process that runs now has marked its pod. */
+  #isLeading = false
+  #ambush: (asked: Asked) => Promise<boolean> = async () => false
   #api = { url: '', token: '' }
   #process: ReconcilerProcess | undefined
 
@@ -69,6 +100,7 @@ export class Run extends Site {
     this.#t = t
     this.#collections = lab.collections
     this.#point = point
+    this.#namer = new WriteNamer(this.#places)
   }
 
   static async prepare(t: Test, lab: KillLab, point?: Point): Promise<Run> {
@@ -76,7 +108,7 @@ export class Run extends Site {
     const { token } = await run.installation.addPod(podName)
     const { url } = await startHttpProxy(t, {
       target: lab.cluster.server,
-      userAgent: () => run.#userAgent,
+      userAgent: () => run.userAgent,
       hooks: {
         onRequest: (asked) => run.#before(asked),
         onAnswer: (asked) => run.#after(asked),
@@ -87,6 +119,7 @@ export class Run extends Site {
     return run
   }
 
+  /** From now on, writes count; nothing may be on its way. */
   record(): void {
     this.#isRecording = true
   }
@@ -111,22 +144,40 @@ export class Run extends Site {
     this.#t.fail(`the process ended by itself: ${code} ${signal}`, { log: this.#lines.slice(-20) })
   }
 
-  /** A kill at no point of its own, by which a scenario begins. */
-  async kill(): Promise<void> {
-    this.#process?.send('SIGKILL')
-    await this.#process?.exited
+  /** Starts a process that is killed when it has written this ConfigMap, and before it hears so. */
+  async startUntilWritten(name: string): Promise<void> {
+    const killed = Promise.withResolvers<void>()
+    this.#ambush = async ({ isWrite, path }) => {
+      if (!isWrite || !path.endsWith(`/configmaps/${name}`)) return false
+      this.#ambush = async () => false
+      await this.#kill()
+      killed.resolve()
+      return true
+    }
+    await this.start()
+    await killed.promise
+  }
+
+  /** Waits for a process that leads, and has said so; one that has hardly begun does not yet listen to a signal. */
+  async untilLeading(): Promise<ReconcilerProcess> {
+    return waitFor(
+      async () => (this.#isLeading ? this.#process : undefined),
+      () => `a process to lead; it said ${this.#lines.slice(-20).join('\n')}`,
+      { timeoutMs: patienceMs, everyMs: 20 },
+    )
   }
 
   /** Lets all that goes on come to its end, the process last. */
-  async finish(): Promise<void> {
+  async finish(expected: EndState | undefined): Promise<void> {
     const isThere = (await this.web.object(`${apiVersion}/deliveries/web`)) !== undefined
     if (isThere) {
-      // Whoever has heeded this has looked at everything once more, and writes status before anything that follows.
+      // Whoever has heeded this has looked at everything once more.
       await this.web.annotate({ 'windlass.dev/reconcile-requested-at': 'end' })
       await this.until('the last look', ({ status }) => status?.lastHandledReconcileRequest === 'end')
     }
     for (let ended = false; !ended;) {
-      const process = await this.#untilLeading()
+      const process = await this.untilLeading()
+      if (expected !== undefined) await this.#converge(expected)
       this.#isEnding = true
       process.send('SIGTERM')
       const exit = await process.exited
@@ -135,98 +186,85 @@ export class Run extends Site {
     }
   }
 
-  /** All that stands in the tenant's namespace, and what the process writes in its own. */
-  async endState(): Promise<Readonly<Record<string, unknown>>> {
-    const own = this.installation.namespace
-    const names = { ...this.bundles, [this.web.namespace]: 'TENANT', [own]: 'OWN' }
-    const paths = [
-      ...this.#collections.map((path) => path.replace('*', this.web.namespace)),
-      `/api/v1/namespaces/${own}/pods`,
-      `/apis/coordination.k8s.io/v1/namespaces/${own}/leases`,
-    ]
-    return endState(this.lab.cluster, paths, names)
+  /**
+   * All that stands in the tenant's namespace, and what the process writes in its own; where it is known what is to be
+   * there, of those collections alone, for there are many.
+   */
+  async endState(expected?: EndState): Promise<EndState> {
+    return this.#dump(expected === undefined ? this.#collections : heldCollections(expected, this.#collections))
   }
 
-  /** Every write since the recording began, by the API server. */
-  async audited(): Promise<readonly string[]> {
-    const isOurs = ({ stage, verb, requestURI, userAgent }: AuditEvent) =>
-      stage === 'RequestReceived' &&
-      userAgent === this.#userAgent &&
-      verb in methods &&
-      !requestURI.includes('dryRun=All')
-    const events = await readAuditLog(this.lab.cluster.server.auditLog, isOurs)
-    return events.map(({ verb, requestURI }) => `${methods[verb]} ${requestURI.replace(/\?.*/, '')}`)
-  }
-
-  lines(): readonly string[] {
-    return this.#lines
-  }
-
-  get #userAgent(): string {
+  get userAgent(): string {
     // What comes before the slash is who the API server says has written a field.
     return `windlass/${this.web.namespace}${this.#isRecording ? '/recorded' : ''}`
   }
 
+  async #dump(collections: readonly string[]): Promise<EndState> {
+    const paths = collections.map((path) => {
+      return path.replace('TENANT', this.web.namespace).replace('OWN', this.installation.namespace)
+    })
+    return endState(this.lab.cluster, paths, { ...this.bundles, ...this.#places })
+  }
+
+  /** Waits until the world is as it is to be in the end, but for the lease, which the process still holds. */
+  async #converge(expected: EndState): Promise<void> {
+    const wanted = withoutLease(expected)
+    const collections = heldCollections(wanted, this.#collections)
+    await waitFor(
+      async () => isDeepStrictEqual(withoutLease(await this.#dump(collections)), wanted) || undefined,
+      () => 'the same end',
+      { timeoutMs: convergenceMs, everyMs: 100 },
+    ).catch(() => undefined)
+  }
+
+  get #places(): Readonly<Record<string, string>> {
+    return { [this.web.namespace]: 'TENANT', [this.installation.namespace]: 'OWN' }
+  }
+
   async #before(asked: Asked): Promise<Fate> {
-    if (!asked.isWrite || !this.#isRecording) return pass
-    const name = this.#nameOf(asked)
-    this.#names.set(asked, name)
-    this.writes.push(name)
-    return (await this.#killAt(name, 'before')) ? lost : pass
+    if (!asked.isWrite) return pass
+    if (this.#process !== undefined) this.#askers.set(asked, this.#process)
+    if (!this.#isRecording) return pass
+    const write = this.#namer.name(asked)
+    this.#names.set(asked, write.name)
+    this[this.wasKilled ? 'later' : 'writes'].push(write)
+    if (await this.#killAt(write.name, 'before')) return lost
+    this.sent += 1
+    return pass
   }
 
   async #after(asked: Asked): Promise<'pass' | 'lost'> {
+    if (!asked.isWrite) return 'pass'
     const name = this.#names.get(asked)
-    return name !== undefined && (await this.#killAt(name, 'after')) ? 'lost' : 'pass'
+    const isKilled = name === undefined ? await this.#ambush(asked) : await this.#killAt(name, 'after')
+    if (isKilled) return 'lost'
+    if (isLeaderMark(asked) && this.#askers.get(asked) === this.#process) this.#isLeading = true
+    return 'pass'
   }
 
   async #killAt(write: string, moment: Point['moment']): Promise<boolean> {
     if (this.wasKilled || this.#point?.write !== write || this.#point.moment !== moment) return false
     this.wasKilled = true
     this.#isEnding = false
-    await this.kill()
+    await this.#kill()
     await this.start()
     return true
   }
 
-  /** The n-th write of its kind: the same in every run up to the kill. */
-  #nameOf({ method, path, body }: Asked): string {
-    const place = path
-      .replaceAll(this.installation.namespace, 'OWN')
-      .replaceAll(this.web.namespace, 'TENANT')
-      .replace(/^\/apis?\//, '')
-      // A copy of a release is named after what it holds.
-      .replace(/(?<=\/controllerrevisions\/).*/, 'COPY')
-    const kind = `${method} ${place}${eventReason(path, body)}`
-    const count = (this.#counts.get(kind) ?? 0) + 1
-    this.#counts.set(kind, count)
-    return `${kind} #${count}`
-  }
-
-  /** Only a process that leads is told to end: one that has hardly begun does not listen yet. */
-  async #untilLeading(): Promise<ReconcilerProcess> {
-    return waitFor(
-      async () => {
-        const process = this.#process
-        const isLeading = process !== undefined && (await process.isLeading())
-        return isLeading ? process : undefined
-      },
-      () => `a process to lead; it said ${this.#lines.slice(-20).join('\n')}`,
-      { timeoutMs: patienceMs, everyMs: 20 },
-    )
+  async #kill(): Promise<void> {
+    this.#process?.send('SIGKILL')
+    await this.#process?.exited
+    this.#isLeading = false
   }
 }
 
-const methods: Readonly<Record<string, string>> = {
-  create: 'POST',
-  update: 'PUT',
-  patch: 'PATCH',
-  delete: 'DELETE',
-  deletecollection: 'DELETE',
+/** A process that was elected marks its pod. */
+function isLeaderMark({ path, body }: Asked): boolean {
+  if (!path.endsWith(`/pods/${podName}`)) return false
+  const { metadata } = JSON.parse(body) as Pick<KubeObject, 'metadata'>
+  return metadata.labels?.[leaderLabel] === 'true'
 }
 
-function eventReason(path: string, body: string): string {
-  if (!path.includes('/events.k8s.io/')) return ''
-  const { type, reason } = JSON.parse(body) as { readonly type?: string; readonly reason?: string }
-  return ` (${type} ${reason})`
+function withoutLease(state: EndState): EndState {
+  return Object.fromEntries(Object.entries(state).filter(([path]) => !path.includes('/leases/')))
 }

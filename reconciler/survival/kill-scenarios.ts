@@ -12,6 +12,7 @@ export const scenarios = {
       await run.push(1, settings({ color: 'blue' }), workload(run.repository))
       await run.createDelivery()
     },
+    startsProcess: true,
     async act(run) {
       await run.start()
       await run.release('r1')
@@ -22,10 +23,10 @@ export const scenarios = {
     async before(run) {
       await run.push(1, settings({ color: 'blue' }), workload(run.repository))
       await run.createDelivery()
-      await run.start()
-      await run.web.untilObject('v1/configmaps/settings', (object) => object !== undefined)
-      await run.kill()
+      // One of the two objects is there, and status says that both are about to be.
+      await run.startUntilWritten('settings')
     },
+    startsProcess: true,
     async act(run) {
       await run.start()
       await run.release('r1')
@@ -39,7 +40,7 @@ export const scenarios = {
     async act(run) {
       await run.push(2, settings({ color: 'green' }), workload(run.repository))
       await run.release('r2')
-      await run.web.untilObject('v1/configmaps/old', (object) => object === undefined)
+      await run.untilObject('v1/configmaps/old', (object) => object === undefined)
     },
   },
   pause: {
@@ -62,6 +63,7 @@ export const scenarios = {
       await running(run, {}, settings({ color: 'blue' }))
       await run.push(2, settings({ color: 'green' }), workload(run.repository))
       await run.release('r2')
+      await run.untilTold('r2 runs')
     },
     async act(run) {
       await run.web.annotate({ [operatorAnnotations.pin]: 'r1' })
@@ -79,7 +81,7 @@ export const scenarios = {
       await run.web.fail()
       await run.untilAwaited('r1')
       await run.web.rollOut()
-      await run.web.untilRolledBack()
+      await run.untilRolledBack()
     },
   },
   adoption: {
@@ -88,10 +90,11 @@ export const scenarios = {
       const { digest } = await run.push(1, settings({ color: 'blue' }), workload(run.repository))
       const image = `${hosts.registry}/${run.repository}@${digest}`
       await run.kubectl(['apply', '--filename=-'], [settings({ color: 'blue' }), workload(image)])
+      await run.start()
+      await run.untilLeading()
     },
     async act(run) {
       await run.createDelivery({ adopt: true })
-      await run.start()
       await run.release('r1')
     },
   },
@@ -102,7 +105,7 @@ export const scenarios = {
     },
     async act(run) {
       await run.web.removeDelivery()
-      await run.web.untilObject(`${apiVersion}/deliveries/web`, (object) => object === undefined)
+      await run.untilObject(`${apiVersion}/deliveries/web`, (object) => object === undefined)
     },
   },
   drift: {
@@ -112,10 +115,11 @@ export const scenarios = {
     },
     async act(run) {
       await run.web.edit('v1/configmaps/settings', { data: { color: 'red' } })
-      await run.web.untilObject(
+      await run.untilObject(
         'v1/configmaps/settings',
         (object) => (object?.['data'] as { color?: string } | undefined)?.color === 'blue',
       )
+      await run.until('drift to be over', ({ status }) => status?.drifted === undefined)
     },
   },
 } as const satisfies Readonly<Record<string, Scenario>>
@@ -126,6 +130,5 @@ async function running(run: Run, spec: Partial<DeliverySpec>, ...objects: readon
   await run.createDelivery(spec)
   await run.start()
   await run.release('r1')
-  // Events are written behind the work.
-  await run.web.untilEvent('Normal Ready')
+  await run.untilTold('r1 runs')
 }

@@ -3,6 +3,7 @@ import { sharedApiServer } from '../../bootstrap/local/testing.ts'
 import { testCluster } from '../src/kube/test-cluster.ts'
 import { startStandIn } from '../src/registry/test-stand-in.ts'
 import { settings, workload } from '../src/runtime/test-registry.ts'
+import { DeliveryHints } from './delivery-hints.ts'
 import type { Asked } from './http-proxy.ts'
 import { installClusterWide } from './installation.ts'
 import { Pair } from './pair.ts'
@@ -17,7 +18,12 @@ t.setTimeout(580_000)
 
 const cluster = testCluster(t, await sharedApiServer(t))
 await installClusterWide(cluster)
-const lab: Lab = { cluster, standIn: await startStandIn(t), program: await bundleReconciler(t) }
+const lab: Lab = {
+  cluster,
+  standIn: await startStandIn(t),
+  program: await bundleReconciler(t),
+  hints: await DeliveryHints.open(t, cluster),
+}
 
 // Most of the time is spent waiting for a lease to run out.
 t.jobs = 4

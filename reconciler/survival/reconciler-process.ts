@@ -1,13 +1,15 @@
 /** The reconciler's program as its image holds it, run as a process of its own that a test may stop, resume and kill. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
 import { bundleProgram } from '../../bootstrap/local/images/bundle.ts'
 import { programs } from '../../bootstrap/local/images/image-context.ts'
+import { sharedFolder } from '../../bootstrap/local/testing.ts'
 import { testIds } from '../../bootstrap/local/registry/testing.ts'
 import { hosts, type StandIn } from '../src/registry/test-stand-in.ts'
 
@@ -64,13 +66,28 @@ export interface ReconcilerProcess {
   send(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
 }
 
-/** Bundles the program once for all processes of a test file. */
+/** Bundles the program once for all processes of a test file, and for all files of a test run. */
 export async function bundleReconciler(t: Test): Promise<Program> {
-  const dir = await mkdtemp(join(tmpdir(), 'windlass-program-'))
-  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  const shared = sharedFolder()
+  const dir = shared ?? (await mkdtemp(join(tmpdir(), 'windlass-program-')))
+  if (shared === undefined) t.teardown(() => rm(dir, { recursive: true, force: true }))
+  return bundleInto(dir)
+}
+
+/** Where two files bundle at once, one of them is first, and the other's is the same. */
+export async function bundleInto(dir: string): Promise<Program> {
   const root = join(import.meta.dirname, '../..')
-  const file = await bundleProgram({ root, out: join(dir, 'app'), ...programs.reconciler })
-  return { file: join(dir, 'app', file), compileCache: join(dir, 'compiled') }
+  const app = join(dir, 'reconciler')
+  const file = join(app, `${basename(programs.reconciler.entry, '.ts')}.mjs`)
+  if (!existsSync(app)) {
+    const own = await mkdtemp(join(dir, 'bundling-'))
+    await bundleProgram({ root, out: own, ...programs.reconciler })
+    await rename(own, app).catch(async (error: unknown) => {
+      if (!existsSync(app)) throw error
+      await rm(own, { recursive: true, force: true })
+    })
+  }
+  return { file, compileCache: join(dir, 'compiled') }
 }
 
 let addresses = 0
@@ -83,9 +100,12 @@ export async function startReconciler(t: Test, options: ProcessOptions): Promise
   await writeFile(files.token, await standIn.registry.issuer.token())
   await writeFile(files.kubeconfig, JSON.stringify(kubeconfigOf(options.api)))
   const host = nextAddress()
-  const child = spawn(process.execPath, ['--import', leadingTo(standIn.registry.port), program.file], {
+  const command = [process.execPath, '--import', leadingTo(standIn.registry.port), program.file]
+  // It ends with the test, also where that is killed for taking too long.
+  const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', '--', ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
+      PATH: process.env['PATH'],
       NODE_EXTRA_CA_CERTS: standIn.registry.caFile,
       NODE_COMPILE_CACHE: program.compileCache,
       WINDLASS_KUBECONFIG: files.kubeconfig,

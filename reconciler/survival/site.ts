@@ -1,13 +1,16 @@
 /** A tenant with one Delivery and a repository of its own, and an installation of the reconciler that sees only that. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { run } from '../../bootstrap/local/run.ts'
 import { ensureTools } from '../../bootstrap/local/tools.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import { apiVersion, kind, type Delivery, type DeliverySpec } from '../src/api/delivery.ts'
+import type { KubeObject } from '../src/api/object.ts'
 import { AppError } from '../src/core/errors.ts'
 import type { TestCluster } from '../src/kube/test-cluster.ts'
 import { hosts, pushRelease, type PushedRelease, type StandIn } from '../src/registry/test-stand-in.ts'
 import { Tenancy } from '../src/runtime/test-loop.ts'
 import { TestRegistry } from '../src/runtime/test-registry.ts'
+import type { DeliveryHints } from './delivery-hints.ts'
 import { installReconciler, type Installation } from './installation.ts'
 import type { Program } from './reconciler-process.ts'
 
@@ -16,6 +19,7 @@ export interface Lab {
   readonly cluster: TestCluster
   readonly standIn: StandIn
   readonly program: Program
+  readonly hints: DeliveryHints
 }
 
 const patienceMs = 120_000
@@ -118,16 +122,52 @@ export class Site {
     await this.until(`${tag} to run`, ({ status }) => status?.current?.tag === tag && status.rollout === undefined)
   }
 
-  /** More patient than a test of the loop alone: there are processes to start, and leases to run out. */
-  async until(describe: string, isSo: (delivery: Delivery) => boolean): Promise<Delivery> {
-    return waitFor(
-      async () => {
-        const delivery = await this.web.delivery()
-        return isSo(delivery) ? delivery : undefined
-      },
-      async () => `${describe}; status is ${JSON.stringify((await this.web.delivery()).status, undefined, 1)}`,
+  /** Waits for an Event that says so; they are written behind the work, in the order in which they came about. */
+  async untilTold(note: string): Promise<void> {
+    const path = `/apis/events.k8s.io/v1/namespaces/${this.web.namespace}/events`
+    const { admin, signal } = this.lab.cluster
+    const notes = async () => {
+      const request = { method: 'GET', path, what: `list ${path}`, signal } as const
+      return (await admin.request<{ readonly items: ReadonlyArray<{ readonly note?: string }> }>(request)).items
+    }
+    await waitFor(
+      async () => (await notes()).some((event) => event.note === note) || undefined,
+      async () => `an Event that says ${note}; there are ${JSON.stringify(await notes())}`,
+      { timeoutMs: patienceMs, everyMs: 50 },
+    )
+  }
+
+  /** Waits until the last good release runs again, and all is told. */
+  async untilRolledBack(): Promise<void> {
+    await this.until('the last good release to run again', ({ status }) => {
+      const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+      return status?.rollout === undefined && ready?.reason === 'RolledBack'
+    })
+  }
+
+  /** As patient as `until`; path as in Tenancy. */
+  async untilObject(path: string, isSo: (object: KubeObject | undefined) => boolean): Promise<void> {
+    await waitFor(
+      async () => isSo(await this.web.object(path)) || undefined,
+      async () => `${path} is ${JSON.stringify(await this.web.object(path))}`,
       { timeoutMs: patienceMs, everyMs: 100 },
     )
+  }
+
+  /** More patient than a test of the loop alone: there are processes to start, and leases to run out. */
+  async until(describe: string, isSo: (delivery: Delivery) => boolean): Promise<Delivery> {
+    const deadline = performance.now() + patienceMs
+    for (;;) {
+      const changed = this.lab.hints.next(this.web.namespace)
+      const delivery = await this.web.delivery()
+      if (isSo(delivery)) return delivery
+      const leftMs = deadline - performance.now()
+      if (leftMs <= 0)
+        throw new Error(`gave up: ${describe}; status is ${JSON.stringify(delivery.status, undefined, 1)}`)
+      const isOver = new AbortController()
+      await Promise.race([changed, sleep(leftMs, undefined, { signal: isOver.signal }).catch(() => undefined)])
+      isOver.abort()
+    }
   }
 
   /**
