@@ -1,0 +1,4 @@
+import { scenarios } from './kill-scenarios.ts'
+import { surviveKills } from './kills.ts'
+
+await surviveKills(scenarios.pause)
