@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { sharedApiServer } from '../../bootstrap/local/testing.ts'
 import { testCluster } from '../src/kube/test-cluster.ts'
 import { startStandIn } from '../src/registry/test-stand-in.ts'
+import { DeliveryHints } from './delivery-hints.ts'
 import { disordered } from './disordered-lines.ts'
 import { FaultRun } from './fault-run.ts'
 import { pass, refuse, reset, type Asked, type Fate, type ProxyHooks } from './http-proxy.ts'
@@ -19,7 +20,12 @@ t.setTimeout(580_000)
 
 const cluster = testCluster(t, await sharedApiServer(t))
 await installClusterWide(cluster)
-const lab: Lab = { cluster, standIn: await startStandIn(t), program: await bundleReconciler(t) }
+const lab: Lab = {
+  cluster,
+  standIn: await startStandIn(t),
+  program: await bundleReconciler(t),
+  hints: await DeliveryHints.open(t, cluster),
+}
 
 /** First wait of a watch that failed; the work queue's is longer. */
 const shortestWaitMs = 200

@@ -9,6 +9,7 @@ import { waitFor } from '../../bootstrap/local/wait.ts'
 import { testCluster } from '../src/kube/test-cluster.ts'
 import { startStandIn } from '../src/registry/test-stand-in.ts'
 import { settings, workload } from '../src/runtime/test-registry.ts'
+import { DeliveryHints } from './delivery-hints.ts'
 import type { Asked } from './http-proxy.ts'
 import { installClusterWide } from './installation.ts'
 import { Pair } from './pair.ts'
@@ -29,7 +30,12 @@ t.teardown(() => server.stop())
 let names = 0
 const cluster = testCluster(t, { ...server, namespaceName: () => `test-etcd-${(names += 1)}` })
 await installClusterWide(cluster)
-const lab = { cluster, standIn: await startStandIn(t), program: await bundleReconciler(t) }
+const lab = {
+  cluster,
+  standIn: await startStandIn(t),
+  program: await bundleReconciler(t),
+  hints: await DeliveryHints.open(t, cluster),
+}
 
 t.test('etcd that stands still for thirty seconds in mid-release', async (t) => {
   t.teardown(() => process.kill(server.etcd.pid, 'SIGCONT'))

@@ -5,6 +5,7 @@ import { sharedApiServer } from '../../bootstrap/local/testing.ts'
 import { testCluster } from '../src/kube/test-cluster.ts'
 import { pushImage, startStandIn } from '../src/registry/test-stand-in.ts'
 import { setTag, readPushedImage } from '../src/registry/bundle-push.ts'
+import { DeliveryHints } from './delivery-hints.ts'
 import { FaultRun } from './fault-run.ts'
 import { installClusterWide } from './installation.ts'
 import { bundleReconciler } from './reconciler-process.ts'
@@ -19,6 +20,7 @@ t.setTimeout(580_000)
 const cluster = testCluster(t, await sharedApiServer(t))
 await installClusterWide(cluster)
 const program = await bundleReconciler(t)
+const hints = await DeliveryHints.open(t, cluster)
 
 const watchedMs = 4_000
 const retryAfterS = 3
@@ -191,7 +193,7 @@ async function survive(
 
 /** With a registry of its own, so that all that it is asked is asked by this process. */
 async function open(t: Test): Promise<FaultRun> {
-  return FaultRun.prepare(t, { cluster, program, standIn: await startStandIn(t) }, 'registry')
+  return FaultRun.prepare(t, { cluster, program, hints, standIn: await startStandIn(t) }, 'registry')
 }
 
 /** A release comes, and the registry fails, before the process sees either; answers what ends that and tells all asked. */
