@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readTap } from './tap-report.ts'
+import { createTapReader, readTap, type FinishedFile } from './tap-report.ts'
 
 function tap(...lines: readonly string[]): string {
   return ['TAP version 14', ...lines, ''].join('\n')
@@ -72,4 +72,43 @@ t.test('hands on what a test tells, and no other comment', async (t) => {
     '1..1',
   )
   t.same(readTap(text).told, ['killed at 30 points'])
+})
+
+t.test('tells of each file as it ends, with what failed in it', async (t) => {
+  const files: FinishedFile[] = []
+  const reader = createTapReader((file) => files.push(file))
+  reader.write(
+    tap(
+      '# Subtest: a.test.ts',
+      '    ok 1 - first',
+      '    1..1',
+      'ok 1 - a.test.ts',
+      '# Subtest: b.test.ts',
+      '    not ok 1 - wrong',
+      '    1..1',
+      'not ok 2 - b.test.ts',
+      '# Subtest: c.test.ts',
+      '    ok 1 - first',
+    ),
+  )
+  t.same(files, [
+    { name: 'a.test.ts', ok: true, failures: [] },
+    { name: 'b.test.ts', ok: false, failures: ['b.test.ts > wrong'] },
+  ])
+})
+
+t.test(
+  'of a run that was interrupted what is known by then counts, and what was not finished is no failure',
+  async (t) => {
+    const reader = createTapReader()
+    reader.write(
+      tap('# Subtest: a.test.ts', '    ok 1 - first', '    1..1', 'ok 1 - a.test.ts', '# Subtest: b.test.ts'),
+    )
+    t.same(reader.soFar(), { passed: 1, failed: 0, failures: [], empty: [], told: [] })
+  },
+)
+
+t.test('a file whose time was over after its last line is named', async (t) => {
+  const late = tap('ok 1 - a.test.ts', 'not ok 2 - timeout!', '  ---', '  expired: b.test.ts', '  ...', '1..2')
+  t.match(readTap(late).failures, [/^b\.test\.ts > timeout!\n/])
 })

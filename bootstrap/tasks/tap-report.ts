@@ -12,6 +12,21 @@ export interface TestCounts {
   readonly told: readonly string[]
 }
 
+/** A test file that has ended, with what failed in it. */
+export interface FinishedFile {
+  readonly name: string
+  readonly ok: boolean
+  readonly failures: readonly string[]
+}
+
+export interface TapReader {
+  write(text: string): void
+  /** What is known by now, as of a run that was interrupted. */
+  soFar(): TestCounts
+  /** What is known of a run that has ended. */
+  end(): TestCounts
+}
+
 interface TestPoint {
   readonly ok: boolean
   readonly name: string
@@ -20,15 +35,22 @@ interface TestPoint {
   readonly diag?: unknown
 }
 
+export function readTap(text: string): TestCounts {
+  const reader = createTapReader()
+  reader.write(text)
+  return reader.end()
+}
+
 /**
  * Reads a TAP stream (https://testanything.org/tap-version-14-specification.html) as tap writes it to a file, and counts
- * what tap itself lets pass: a test without an assertion, a skipped and an unfinished one.
+ * what tap itself lets pass: a test without an assertion, a skipped and an unfinished one. Each file is told as it ends.
  */
-export function readTap(text: string): TestCounts {
+export function createTapReader(onFile: (file: FinishedFile) => void = () => undefined): TapReader {
   const empty: string[] = []
   const failures: string[] = []
   const told: string[] = []
   let passed = 0
+  let reported = 0
 
   function follow(parser: Parser, path: readonly string[]): void {
     // The line that closes a subtest repeats its verdict; its assertions were counted already.
@@ -38,10 +60,14 @@ export function readTap(text: string): TestCounts {
       follow(child, [...path, child.name])
     })
     parser.on('assert', (result: TestPoint) => {
-      if (result.skip || result.todo) empty.push([...path, result.name, 'skipped or unfinished'].join(' > '))
+      const name = nameOf(result)
+      if (result.skip || result.todo) empty.push([...path, name, 'skipped or unfinished'].join(' > '))
       else if (!closesSubtest && result.ok) passed += 1
-      else if (!closesSubtest) failures.push(describeFailure([...path, result.name], result.diag))
+      else if (!closesSubtest) failures.push(describeFailure([...path, name], result.diag))
       closesSubtest = false
+      if (path.length > 0) return
+      onFile({ name, ok: result.ok, failures: failures.slice(reported) })
+      reported = failures.length
     })
     parser.on('comment', (comment: string) => {
       const [, text] = /^\s*# told: (.*)/.exec(comment) ?? []
@@ -54,9 +80,29 @@ export function readTap(text: string): TestCounts {
 
   const parser = new Parser({})
   follow(parser, [])
-  parser.end(text)
-  if (!parser.ok && failures.length === 0) failures.push('the run ended before its tests did')
-  return { passed, failed: failures.length, failures, empty, told }
+  const soFar = (): TestCounts => ({
+    passed,
+    failed: failures.length,
+    failures: [...failures],
+    empty: [...empty],
+    told: [...told],
+  })
+  return {
+    write: (text) => void parser.write(text),
+    soFar,
+    end() {
+      parser.end()
+      if (!parser.ok && failures.length === 0) failures.push('the run ended before its tests did')
+      return soFar()
+    },
+  }
+}
+
+/** A file that is killed for its time after its last line has no name of its own; tap says in passing whose time it was. */
+function nameOf({ name, diag }: TestPoint): string {
+  const isUnnamed = name === 'timeout!' && typeof diag === 'object' && diag !== null && 'expired' in diag
+  // Of a test's own time it says `TAP`, and its path names the file already.
+  return isUnnamed && typeof diag.expired === 'string' && diag.expired !== 'TAP' ? `${diag.expired} > ${name}` : name
 }
 
 const mostDiagnosis = 4_000

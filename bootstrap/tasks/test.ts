@@ -1,13 +1,13 @@
 // `npm test`: every tier, or the one that is named. What a tier needs beyond npm's packages is brought up once, before
 // its first test, and taken down after its last.
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { counted } from '../local/counted.ts'
 import { runAttached } from './attached.ts'
-import { readTap, type TestCounts } from './tap-report.ts'
+import { followFile } from './follow-file.ts'
+import { createTapReader, type FinishedFile, type TestCounts } from './tap-report.ts'
 import { chooseTests, findTests, isTierName, type TierName } from './test-files.ts'
 
 interface Tier {
@@ -40,7 +40,14 @@ if (tierName !== undefined && !isTierName(tierName)) {
 const files = tierName === undefined ? [] : await filesNamed(tierName)
 
 const interruption = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort())
+const interrupted: { by?: 'SIGINT' | 'SIGTERM' | 'SIGHUP' } = {}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  // A second one is swallowed: taking down what the tests shared goes to its end.
+  process.on(signal, () => {
+    interrupted.by ??= signal
+    interruption.abort()
+  })
+}
 
 const left: string[] = []
 const total = { passed: 0, failed: 0, failures: [] as string[], empty: [] as string[] }
@@ -57,10 +64,14 @@ for (const failure of total.failures) console.error(`failed: ${failure}\n`)
 for (const name of total.empty) console.error(`not a test: ${name}`)
 for (const reason of left) console.error(reason)
 const failed = total.failed + total.empty.length
-if (total.passed + failed === 0) console.error('No test ran.')
-console.log(`${total.passed} passed, ${failed} failed`)
+if (total.passed + failed === 0 && interrupted.by === undefined) console.error('No test ran.')
+const cut = interrupted.by === undefined ? '' : `; interrupted by ${interrupted.by}, the rest did not run`
+console.log(`${total.passed} passed, ${failed} failed${cut}`)
 const isIncomplete = left.length > 0 && process.env['CI'] !== undefined
-process.exitCode = failed > 0 || total.passed === 0 || isIncomplete || interruption.signal.aborted ? 1 : 0
+process.exitCode =
+  interrupted.by !== undefined
+    ? 128 + constants.signals[interrupted.by]
+    : Number(failed > 0 || total.passed === 0 || isIncomplete)
 
 async function filesNamed(tier: TierName): Promise<readonly string[]> {
   const choice = await chooseTests(root, tier, named)
@@ -88,11 +99,18 @@ async function runTier(tier: Tier): Promise<TestCounts> {
 
   console.log(`\n${tier.name}: ${counted(testFiles.length, 'file')}`)
   const startedAt = Date.now()
-  const prepared = await tier.prepare?.(interruption.signal)
+  const prepared = await tier.prepare?.(interruption.signal).catch((error: unknown) => {
+    // Whatever an interruption breaks off on its way up fails in its own words; that it was one is told once, at the end.
+    if (!interruption.signal.aborted) throw error
+  })
+  if (interruption.signal.aborted) {
+    await prepared?.release()
+    return none
+  }
   const folder = await mkdtemp(join(tmpdir(), 'windlass-tap-'))
   try {
     const output = join(folder, 'results.tap')
-    const stopTelling = process.stdout.isTTY ? () => undefined : tellFinishedFiles(output)
+    const results = followResults(output)
     const exitCode = await runAttached(
       'tap',
       [
@@ -105,13 +123,13 @@ async function runTier(tier: Tier): Promise<TestCounts> {
         ...testFiles,
       ],
       { env: prepared?.env ?? {}, signal: interruption.signal, isPlain: !process.stdout.isTTY },
-    ).finally(stopTelling)
-    const counts = existsSync(output) ? readTap(await readFile(output, 'utf8')) : none
+    )
+    const counts = results.end()
     for (const line of counts.told) console.log(`  ${line}`)
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
     // tap may fail for what is no assertion: a crash before the first, a test that never ended.
-    if (exitCode === 0 || counts.failed > 0) return counts
+    if (exitCode === 0 || counts.failed > 0 || interruption.signal.aborted) return counts
     return { ...counts, failed: 1, failures: [`${tier.name}: tap ended with ${exitCode}`] }
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -119,20 +137,36 @@ async function runTier(tier: Tier): Promise<TestCounts> {
   }
 }
 
-/** Where no terminal shows tap's own progress, a line for each file that has ended. */
-function tellFinishedFiles(output: string): () => void {
-  let told = 0
-  const tell = (): void => {
-    if (!existsSync(output)) return
-    const finished = [...readFileSync(output, 'utf8').matchAll(/^(?:not )?ok \d+ - (?!#).*$/gm)].map(([line]) => line)
-    for (const line of finished.slice(told)) console.log(`  ${line}`)
-    told = finished.length
+/**
+ * Reads tap's results as they are written. Where no terminal shows tap's own progress, each file that ends has a line,
+ * and beside it at once why it failed: a run goes on for many minutes after that.
+ */
+function followResults(output: string): { readonly end: () => TestCounts } {
+  const reader = createTapReader(process.stdout.isTTY ? undefined : tell)
+  const read = followFile(output, (text) => reader.write(text))
+  const timer = setInterval(read, 2_000)
+  // tap reports as failed what it is told to end in the midst of; that is not read any more.
+  interruption.signal.addEventListener(
+    'abort',
+    () => {
+      clearInterval(timer)
+      read()
+    },
+    { once: true },
+  )
+  return {
+    end() {
+      clearInterval(timer)
+      if (interruption.signal.aborted) return reader.soFar()
+      read()
+      return reader.end()
+    },
   }
-  const timer = setInterval(tell, 2_000)
-  return () => {
-    clearInterval(timer)
-    tell()
-  }
+}
+
+function tell({ name, ok, failures }: FinishedFile): void {
+  console.log(`  ${ok ? 'ok' : 'not ok'} ${name}`)
+  for (const failure of failures) console.log(failure.replaceAll(/^/gm, '    '))
 }
 
 async function prepareApi(signal: AbortSignal): Promise<Prepared> {
