@@ -83,7 +83,7 @@ t.test('the audit log has each request before it is answered, and names who was 
         (event) => event.stage === 'ResponseComplete' && event.verb === 'list',
       ),
     () => 'ResponseComplete of the impersonated request in the audit log',
-    { timeoutMs: 10_000 },
+    { timeoutMs: 60_000 },
   )
   t.match(complete, { user: { username: 'windlass-admin' }, verb: 'list', responseStatus: { code: 403 } })
 })
@@ -97,7 +97,7 @@ t.test('an extension API server is told how to know that a request comes by way 
         ({ metadata }) => metadata?.name === 'extension-apiserver-authentication',
       ),
     () => 'the settings of request headers in kube-system',
-    { timeoutMs: 10_000 },
+    { timeoutMs: 60_000 },
   )
   t.match(settings.data, {
     'requestheader-allowed-names': '["front-proxy-client"]',
@@ -139,7 +139,7 @@ t.test('a server whose owner is killed ends too', async (t) => {
   const left = await waitFor(
     async () => ((await processesWith(dir)) === '' ? 'none' : undefined),
     async () => `processes of ${dir} to end:\n${await processesWith(dir)}`,
-    { timeoutMs: 10_000 },
+    { timeoutMs: 60_000 },
   )
   t.equal(left, 'none')
 })
@@ -163,7 +163,7 @@ t.test('an abort ends the start and what was started', async (t) => {
   await waitFor(
     async () => (await processesWith(dir)).includes('kube-apiserver') || undefined,
     () => 'the API server to be started',
-    { timeoutMs: 30_000, everyMs: 10 },
+    { timeoutMs: 60_000, everyMs: 10 },
   )
   abort.abort(reason)
   await t.rejects(starting, reason)

@@ -7,7 +7,8 @@ import t from 'tap'
 import type { ToolName } from './tools.ts'
 import { CommandFailed, run } from './run.ts'
 
-t.setTimeout(180_000)
+// Three of the tests compile with an empty cache, which takes a busy machine minutes each.
+t.setTimeout(580_000)
 
 /** Asks for tools in a process of its own, with a cache of the test's. */
 async function ensure(names: readonly ToolName[], env: Readonly<Record<string, string>>) {

@@ -29,7 +29,7 @@ t.test('the deployer can apply a release, strictly, as a dry run and for real', 
   await waitFor(
     async () => (await can(deployer, 'patch', 'deployments.apps')) || undefined,
     () => 'the rights of the deployer are not in force',
-    { timeoutMs: 20_000 },
+    { timeoutMs: 60_000 },
   )
   for (const dryRun of ['server', 'none']) {
     const output = await kubectl(

@@ -17,13 +17,14 @@ import type { KubeObject } from './api/object.ts'
 import { testCluster } from './kube/test-cluster.ts'
 import { hosts, pushRelease, startStandIn } from './registry/test-stand-in.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(580_000)
 
 const ownNamespace = 'windlass-system'
 const account = `system:serviceaccount:${ownNamespace}:windlass`
 const namespace = 'team'
 const manifests = join(import.meta.dirname, '../../manifests')
-const patienceMs = 30_000
+/** On a busy machine the start of a process alone takes many seconds. */
+const patienceMs = 120_000
 /** What no controller behind a bare API server acts on. */
 const notServed = new Set(['Deployment', 'Service', 'NetworkPolicy', 'PodDisruptionBudget'])
 
@@ -41,7 +42,10 @@ const second = await startReplica(t, 'windlass-2')
 
 t.test('both replicas are ready, and one of them leads', async (t) => {
   for (const { port } of [first, second]) {
-    await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200, `port ${port} to be ready`)
+    await until(
+      async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200,
+      () => `the replica on port ${port} was to be ready`,
+    )
   }
 
   const leaders = await leadersOf([first, second])
@@ -53,7 +57,7 @@ t.test('a push is rolled out by the one that leads, authenticated by workload id
 
   await untilAwaited(sha)
   await rollOut()
-  const { status } = await untilDelivery(`${sha} to run`, ({ status }) => status?.current?.tag === sha)
+  const { status } = await untilDelivery(`${sha} was to run`, ({ status }) => status?.current?.tag === sha)
 
   t.match(status, { current: { sequence: 1 }, summary: { running: sha.slice(0, 7), state: 'Ready' } })
   const image = `${hosts.registry}/team/web:${sha}@${status?.current?.digest}`
@@ -70,7 +74,7 @@ t.test('a leader that is killed with a release in flight is followed by one that
   leader.child.kill('SIGKILL')
   await rollOut()
 
-  const { status } = await untilDelivery(`${sha} to run`, ({ status }) => status?.current?.tag === sha)
+  const { status } = await untilDelivery(`${sha} was to run`, ({ status }) => status?.current?.tag === sha)
   t.match(status, { history: [{ tag: sha, outcome: 'Ready' }] })
   t.same(await leadersOf([other]), [other])
 })
@@ -81,7 +85,10 @@ t.test('a leader that was killed does not bear its mark when it is back', async 
   t.equal(await markOf(killed), 'true')
 
   await startReplica(t, killed.name)
-  await until(async () => (await markOf(killed)) === undefined, `${killed.name} to lose its mark`)
+  await until(
+    async () => (await markOf(killed)) === undefined,
+    () => `${killed.name} was to lose its mark`,
+  )
 
   t.equal(await markOf(leader), 'true')
 })
@@ -99,7 +106,10 @@ t.test('a leader that is told to end gives up the lease, and ends well', async (
 
 t.test('a replica that is told to end before it has begun ends well', async (t) => {
   const replica = await startReplica(t, 'windlass-1')
-  await until(async () => (await fetch(`http://127.0.0.1:${replica.port}/healthz`)).ok, 'it to answer')
+  await until(
+    async () => (await fetch(`http://127.0.0.1:${replica.port}/healthz`)).ok,
+    () => `the replica was to answer on port ${replica.port}; it ${stateOf(replica)}`,
+  )
 
   replica.child.kill('SIGTERM')
   const [code] = (await once(replica.child, 'exit')) as [number]
@@ -262,7 +272,7 @@ async function push(n: number): Promise<string> {
 }
 
 async function untilAwaited(sha: string): Promise<void> {
-  await untilDelivery(`${sha} to be awaited`, ({ status }) => {
+  await untilDelivery(`${sha} was to be awaited`, ({ status }) => {
     const { rollout } = status ?? {}
     return rollout?.phase === 'Waiting' && rollout.revision.tag === sha
   })
@@ -290,7 +300,7 @@ async function untilDelivery(describe: string, isSo: (delivery: Delivery) => boo
       const delivery = (await read(path)) as unknown as Delivery
       return isSo(delivery) ? delivery : undefined
     },
-    async () => `${describe}; status is ${JSON.stringify((await read(path))['status'])}`,
+    async () => `${describe}; but status is ${JSON.stringify((await read(path))['status'])}`,
     { timeoutMs: patienceMs, everyMs: 50 },
   )
 }
@@ -319,7 +329,7 @@ async function leadersOf(replicas: readonly Replica[]): Promise<readonly Replica
       const all = await Promise.all(replicas.map(async (replica) => ((await isLeading(replica)) ? [replica] : [])))
       return all.flat().length > 0 ? all.flat() : undefined
     },
-    () => 'one of the replicas to lead',
+    () => `one of ${replicas.map(({ name }) => name).join(' and ')} was to lead`,
     { timeoutMs: patienceMs },
   )
 }
@@ -329,9 +339,15 @@ async function isLeading({ port }: Replica): Promise<boolean> {
   return (await response.text()).split('\n').includes('windlass_leader 1')
 }
 
-async function until(isSo: () => Promise<boolean>, describe: string): Promise<void> {
+/** For the sentence of a wait that was in vain. */
+function stateOf({ child }: Replica): string {
+  const end = child.exitCode ?? child.signalCode
+  return end === null ? 'still runs' : `ended with ${end}`
+}
+
+async function until(isSo: () => Promise<boolean>, describe: () => string): Promise<void> {
   const attempt = async () => (await isSo().catch(() => false)) || undefined
-  await waitFor(attempt, () => describe, { timeoutMs: patienceMs })
+  await waitFor(attempt, describe, { timeoutMs: patienceMs })
 }
 
 async function freePort(): Promise<number> {

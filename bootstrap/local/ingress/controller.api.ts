@@ -67,7 +67,7 @@ async function startScene(t: Test, server: TestApiServer, kubeConfig: KubeConfig
           )
         },
         () => `rules ${expected.join(' ')}, and there were: ${rulesOf(applied.at(-1), namespace).join('\n')}`,
-        { timeoutMs: 20_000 },
+        { timeoutMs: 60_000 },
       ).then(() => undefined),
   }
   await scene.apply(
@@ -138,7 +138,7 @@ t.test('Ingress controller on a real API server', async (t) => {
     const status = await waitFor(
       async () => (await networking.readNamespacedIngress({ namespace, name: 'web' })).status?.loadBalancer?.ingress,
       () => 'a status',
-      { timeoutMs: 10_000 },
+      { timeoutMs: 60_000 },
     )
     t.match(status, [{ ip: nodeAddress }])
 
@@ -156,7 +156,7 @@ t.test('Ingress controller on a real API server', async (t) => {
     await waitFor(
       async () => scene.applied.at(-1)?.text.includes('later.test') || undefined,
       () => 'a host without a Service',
-      { timeoutMs: 20_000 },
+      { timeoutMs: 60_000 },
     )
     t.same(rulesOf(scene.applied.at(-1), scene.namespace), [])
 
@@ -193,7 +193,7 @@ t.test('Ingress controller on a real API server', async (t) => {
           return list === other ? undefined : list
         },
         () => 'a list of certificates',
-        { timeoutMs: 20_000 },
+        { timeoutMs: 60_000 },
       )
     await applySecret()
     await scene.apply(

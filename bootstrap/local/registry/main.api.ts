@@ -8,7 +8,11 @@ import { waitFor } from '../wait.ts'
 import { connectRegistryAdmin } from './control/admin-client.ts'
 import { temporaryDir, testIds } from './testing.ts'
 
+t.setTimeout(300_000)
+
 const program = join(import.meta.dirname, 'main.ts')
+/** On a busy machine the start of a process alone takes many seconds. */
+const patienceMs = 120_000
 
 t.test('the registry as a process', async (t) => {
   const { distribution } = await ensureTools(['distribution'], { onStep: (step) => t.comment(step) })
@@ -37,10 +41,8 @@ t.test('the registry as a process', async (t) => {
       const running = start(t, configFile)
       await waitFor(
         async () => (await admin.isReady()) || undefined,
-        () => `not ready: ${running.stderr()}`,
-        {
-          timeoutMs: 20_000,
-        },
+        () => `the registry was to answer on ${socket}; it ${running.howItIs()}`,
+        { timeoutMs: patienceMs },
       )
       const child = await identityOf(await childOf(running.pid))
       t.ok(child && (await isRunning(child)))
@@ -48,8 +50,8 @@ t.test('the registry as a process', async (t) => {
       t.equal(await running.ended, signal === 'SIGKILL' ? 'SIGKILL' : 0)
       await waitFor(
         async () => (child && (await isRunning(child)) ? undefined : true),
-        () => 'the distribution still runs',
-        { timeoutMs: 10_000 },
+        () => `the distribution was to end with the registry; its process ${child?.pid} still runs`,
+        { timeoutMs: patienceMs },
       )
     })
   }
@@ -80,7 +82,12 @@ function start(t: Parameters<typeof temporaryDir>[0], configFile?: string) {
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('close', (code, signal) => resolve(code ?? signal))
   })
-  return { pid: child.pid ?? 0, ended, stderr: () => stderr }
+  const howItIs = (): string => {
+    const isOver = child.exitCode !== null || child.signalCode !== null
+    const state = isOver ? `ended with ${child.exitCode ?? child.signalCode}` : 'still runs'
+    return `${state} and wrote ${stderr.trim() === '' ? 'nothing' : stderr.trim()} to stderr`
+  }
+  return { pid: child.pid ?? 0, ended, stderr: () => stderr, howItIs }
 }
 
 /** The one child of a process. */

@@ -417,7 +417,7 @@ t.test('everything is asked as the tenant, and by one field manager', async (t) 
       return events.length >= 3 ? events : undefined
     },
     () => 'three answers in the audit log',
-    { timeoutMs: 10_000 },
+    { timeoutMs: 60_000 },
   )
   t.same(
     ours.map(({ verb, impersonatedUser }) => `${verb} ${impersonatedUser?.username}`),

@@ -82,7 +82,7 @@ async function until(what: string, check: () => boolean | Promise<boolean>): Pro
   await waitFor(
     async () => (await check()) || undefined,
     () => what,
-    { timeoutMs: 20_000, everyMs: 5 },
+    { timeoutMs: 60_000, everyMs: 5 },
   )
 }
 

@@ -70,7 +70,7 @@ t.test(
       waitFor(
         async () => (await check()) || undefined,
         () => `${what}; lost: ${JSON.stringify(lost)}`,
-        { timeoutMs: 10_000, everyMs: 20 },
+        { timeoutMs: 60_000, everyMs: 20 },
       )
     await until('both Events', async () => {
       const found = [await listed(namespace, map.metadata.name), await listed('default', namespace)]

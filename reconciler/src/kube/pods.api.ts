@@ -49,7 +49,7 @@ t.test('the pods of a workload, and no others, are watched as the tenant', async
   await waitFor(
     async () => events.includes('deleted one') || undefined,
     () => `the deletion; there came ${events.join(', ')}`,
-    { timeoutMs: 10_000, everyMs: 10 },
+    { timeoutMs: 60_000, everyMs: 10 },
   )
   // A pod is told to end before it is gone.
   const comings = events.filter((event) => !event.startsWith('modified'))
