@@ -18,6 +18,7 @@ import { supportedKinds } from '../../reconciler/src/api/kinds.ts'
 import { reasons } from '../../reconciler/src/api/reasons.ts'
 import { configKeys, ConfigError, readConfig } from '../../reconciler/src/config.ts'
 import { createMetrics } from '../../reconciler/src/telemetry/metrics.ts'
+import { podTargets } from '../local/prometheus/targets.ts'
 import { run } from '../local/run.ts'
 import {
   codeSpans,
@@ -111,6 +112,30 @@ t.test('every metric has a row in docs/metrics.md with its type and labels, and 
 
   const known = new Set([...ours.values(), ...predictors.values()].flatMap(({ series }) => series))
   t.same(strayNames(pages, /\b(?:windlass|http)_[a-z0-9]+(?:_[a-z0-9]+)+\b/g, known), [])
+})
+
+t.test('no label is one that Prometheus puts on the series of a pod, and would rename', async (t) => {
+  const pod = {
+    metadata: {
+      name: 'a',
+      namespace: 'shop',
+      labels: { 'app.kubernetes.io/name': 'app' },
+      annotations: { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '1' },
+    },
+    spec: { nodeName: 'node', containers: [] },
+    status: { phase: 'Running', podIP: '10.0.0.1' },
+  }
+  // What a ServiceMonitor's targets have beside ours.
+  const usual = ['instance', 'container', 'endpoint', 'service']
+  const ofTarget = new Set([...usual, ...podTargets([pod]).flatMap(({ labels }) => Object.keys(labels))])
+  t.ok(ofTarget.has('namespace'))
+  for (const [name, { labels }] of [...(await reconcilerMetrics()), ...(await predictorMetrics(t))]) {
+    t.same(
+      [...labels].filter((label) => ofTarget.has(label)),
+      [],
+      name,
+    )
+  }
 })
 
 t.test('docs/ci.md lists the kinds that a bundle may hold', async (t) => {

@@ -169,7 +169,7 @@ t.test('an object that goes missing in mid-rollout is written again', async (t) 
 t.test('a release is measured from its push, and its metrics go with the Delivery', async (t) => {
   const web = await running('metrics')
 
-  const labels = `namespace="${web.namespace}",name="web"`
+  const labels = `delivery_namespace="${web.namespace}",delivery="web"`
   await loop.until(
     async () => (await loop.metrics()).includes(`windlass_delivery_ready{${labels}} 1`),
     'it to be ready',

@@ -20,10 +20,13 @@ t.test('the series of a Delivery begin at zero', async (t) => {
   metrics.describe(web, state)
 
   const body = await exposed(metrics)
-  t.match(body, 'windlass_delivery_info{namespace="team",name="web",repository="contoso.azurecr.io/web"} 1')
-  t.match(body, 'windlass_delivery_ready{namespace="team",name="web"} 1')
-  t.match(body, 'windlass_delivery_stalled{namespace="team",name="web"} 0')
-  t.match(body, 'windlass_rollouts_total{namespace="team",name="web",outcome="failed"} 0')
+  t.match(
+    body,
+    'windlass_delivery_info{delivery_namespace="team",delivery="web",repository="contoso.azurecr.io/web"} 1',
+  )
+  t.match(body, 'windlass_delivery_ready{delivery_namespace="team",delivery="web"} 1')
+  t.match(body, 'windlass_delivery_stalled{delivery_namespace="team",delivery="web"} 0')
+  t.match(body, 'windlass_rollouts_total{delivery_namespace="team",delivery="web",outcome="failed"} 0')
 })
 
 t.test('a count is not set back by describing the Delivery again', async (t) => {
@@ -34,8 +37,8 @@ t.test('a count is not set back by describing the Delivery again', async (t) => 
   metrics.describe(web, { ...state, isReady: false })
 
   const body = await exposed(metrics)
-  t.match(body, 'windlass_rollouts_total{namespace="team",name="web",outcome="ready"} 1')
-  t.match(body, 'windlass_delivery_ready{namespace="team",name="web"} 0')
+  t.match(body, 'windlass_rollouts_total{delivery_namespace="team",delivery="web",outcome="ready"} 1')
+  t.match(body, 'windlass_delivery_ready{delivery_namespace="team",delivery="web"} 0')
 })
 
 t.test('another repository takes the place of the one before', async (t) => {
@@ -45,7 +48,9 @@ t.test('another repository takes the place of the one before', async (t) => {
   metrics.describe(web, { ...state, repository: 'fabrikam.azurecr.io/web' })
 
   const infos = (await exposed(metrics)).split('\n').filter((line) => line.startsWith('windlass_delivery_info{'))
-  t.same(infos, ['windlass_delivery_info{namespace="team",name="web",repository="fabrikam.azurecr.io/web"} 1'])
+  t.same(infos, [
+    'windlass_delivery_info{delivery_namespace="team",delivery="web",repository="fabrikam.azurecr.io/web"} 1',
+  ])
 })
 
 t.test('nothing is left of a Delivery that is forgotten, and others stay', async (t) => {
@@ -62,9 +67,9 @@ t.test('nothing is left of a Delivery that is forgotten, and others stay', async
   metrics.forget(web)
 
   const body = await exposed(metrics)
-  t.notMatch(body, /name="web"/)
-  t.match(body, 'windlass_push_to_ready_seconds_bucket{le="20",namespace="team",name="api"} 1')
-  t.match(body, 'windlass_last_good_poll_timestamp_seconds{namespace="team",name="api"} 1767323045')
+  t.notMatch(body, /delivery="web"/)
+  t.match(body, 'windlass_push_to_ready_seconds_bucket{le="20",delivery_namespace="team",delivery="api"} 1')
+  t.match(body, 'windlass_last_good_poll_timestamp_seconds{delivery_namespace="team",delivery="api"} 1767323045')
 })
 
 t.test('every metric of ours has the prefix, base units, and _total on counters only', async (t) => {

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-/** The only labels that name a Delivery: tags, digests and messages would make series without end. */
+/** All that a label may say of a Delivery: tags, digests and messages would make series without end. */
 export interface DeliveryLabels {
   readonly namespace: string
   readonly name: string
@@ -109,7 +109,8 @@ export function createMetrics(): Metrics {
   }
 }
 
-const perDelivery = ['namespace', 'name'] as const
+/** Not `namespace` and `name`: Prometheus gives a pod's series the pod's own `namespace`, and would rename ours. */
+const perDelivery = ['delivery_namespace', 'delivery'] as const
 
 function defineSeries(registry: Registry) {
   const registers = [registry]
@@ -161,8 +162,8 @@ function defineSeries(registry: Registry) {
   }
 }
 
-function labelsOf({ namespace, name }: DeliveryLabels): { namespace: string; name: string } {
-  return { namespace, name }
+function labelsOf({ namespace, name }: DeliveryLabels): Record<(typeof perDelivery)[number], string> {
+  return { delivery_namespace: namespace, delivery: name }
 }
 
 function keyOf({ namespace, name }: DeliveryLabels): string {
