@@ -366,8 +366,13 @@ const cases: Record<string, Case> = {
       stance: 'ready',
       isFrozen: true,
       pending: { tag: 'r2' },
-      message: 'r1 runs; r2 waits: paused by ada',
+      message: 'r1 runs; r2 waits; paused by ada',
     },
+  },
+  'while paused with nothing that waits the message is one sentence after another': {
+    desired: desired({ pause: pausedAll }),
+    observed: observed({ status: running(1), registry: { images: [image(1)] } }),
+    expected: { kind: 'rest', stance: 'ready', message: 'r1 runs; paused by ada' },
   },
   'while paused with releases no release begins': {
     desired: desired({ pause: pausedReleases }),
@@ -446,7 +451,7 @@ const cases: Record<string, Case> = {
   'a pin that waits for a pause to end is not said to be in force': {
     desired: desired({ pause: pausedReleases, pin: 'r1' }),
     observed: observed({ status: running(2), registry: { images: [image(3)] } }),
-    expected: { kind: 'rest', stance: 'ready', message: 'r2 runs; r1 waits: paused by ada' },
+    expected: { kind: 'rest', stance: 'ready', message: 'r2 runs; r1 waits; paused by ada' },
   },
   'a pause holds whatever the spec says': {
     desired: desired({ pause: pausedAll, work: { kind: 'invalid', reason: 'SpecInvalid', message: 'spec.poll' } }),

@@ -100,7 +100,7 @@ function settled(situation: Situation, runs: string): Decision & Rest {
   const isPinWaiting = desired.pin !== undefined && !isPinApplied(situation)
   const next = isPinWaiting ? desired.pin : candidate?.tag
   const waits = next === undefined ? '' : `; ${shortTag(next)} waits`
-  const hold = desired.pause.kind === 'paused' ? `${waits}: ${desired.pause.message}` : waits
+  const hold = desired.pause.kind === 'paused' ? `${waits}; ${desired.pause.message}` : waits
   // What runs of another repository is not what is asked for.
   const { current } = observed.status
   const isElsewhere = candidate === undefined && current?.repository !== repositoryOf(desired)

@@ -62,6 +62,26 @@ t.test('the summary names what is rolled out as pending, and how far it is', asy
   })
 })
 
+const api = { ...drifted, name: 'api' }
+const heldWhilePaused: Readonly<Record<string, [drift: StatusUpdate['drift'], held: string]>> = {
+  'nothing that was changed': [[], 'the Delivery is paused by ada'],
+  'what another hand changed': [
+    [drifted, api],
+    'the Delivery is paused by ada; changed by another hand: Deployment/web, Deployment/api',
+  ],
+  'what another hand had changed when it could still be read': [
+    'unknown',
+    'the Delivery is paused by ada; changed by another hand: Deployment/web',
+  ],
+}
+
+for (const [what, [drift, held]] of Object.entries(heldWhilePaused)) {
+  t.test(`the summary of what is paused names ${what}`, async (t) => {
+    const before = describe(running(1), { drift: [drifted] })
+    t.match(describe(before, { drift, desired: desired({ pause }) }).summary, { state: 'Paused', held })
+  })
+}
+
 t.test('the summary says what is pinned', async (t) => {
   t.match(describe(running(1), { desired: desired({ pin: 'r1' }) }).summary, { held: 'pinned to r1' })
 })

@@ -12,6 +12,7 @@ import { nextConditions, type Standing } from './conditions.ts'
 import type { Desired } from './desired.ts'
 import type { DriftedObject } from './observed.ts'
 import { isSameRelease, rememberTag, shortTag, toRevision, type SeenImage } from './releases.ts'
+import { listObjects } from './situation.ts'
 
 export interface StatusUpdate {
   readonly desired: Desired
@@ -38,7 +39,7 @@ export function describeStatus(status: DeliveryStatus, update: StatusUpdate): De
     ...rest,
     observedGeneration: generation,
     conditions,
-    summary: summarise(status, update, ready, candidate),
+    summary: summarise(status, update, { ready, candidate, drifted }),
     ...(candidate !== undefined && { candidate }),
     ...(tags !== undefined && { tags: [...tags] }),
     ...(drifted.length > 0 && { drifted }),
@@ -69,13 +70,14 @@ function toDriftEntry({ kind, name }: DriftedObject, before: readonly DriftEntry
   return before.find((entry) => entry.kind === kind && entry.name === name) ?? { kind, name, since: formatTime(nowMs) }
 }
 
+interface Found {
+  readonly ready: Condition | undefined
+  readonly candidate: Revision | undefined
+  readonly drifted: readonly DriftEntry[]
+}
+
 /** One line of `kubectl get deliveries`. */
-function summarise(
-  status: DeliveryStatus,
-  { desired }: StatusUpdate,
-  ready: Condition | undefined,
-  candidate: Revision | undefined,
-): Summary {
+function summarise(status: DeliveryStatus, { desired }: StatusUpdate, { ready, candidate, drifted }: Found): Summary {
   const { current, rollout, failed } = status
   const rolledOut = rollout?.purpose === undefined ? rollout?.revision : undefined
   const coming = candidate ?? rolledOut ?? failed?.revision
@@ -83,7 +85,7 @@ function summarise(
   // A pin comes before what is newest, also while it waits.
   const pin = [undefined, current?.tag, current?.digest].includes(desired.pin) ? undefined : desired.pin
   const next = pin ?? pending?.tag
-  const held = heldBy(desired, ready)
+  const held = heldBy(desired, ready, drifted)
   return {
     ...(current !== undefined && { running: shortTag(current.tag) }),
     ...(next !== undefined && { pending: shortTag(next).slice(0, 128) }),
@@ -92,8 +94,15 @@ function summarise(
   }
 }
 
-function heldBy({ pause, pin }: Desired, ready: Condition | undefined): string | undefined {
-  if (pause.kind === 'paused') return pause.message
+/** `Paused` hides the reason that tells of drift otherwise, so that it is told here. */
+function heldBy(
+  { pause, pin }: Desired,
+  ready: Condition | undefined,
+  drifted: readonly DriftEntry[],
+): string | undefined {
+  if (pause.kind === 'paused') {
+    return drifted.length === 0 ? pause.message : `${pause.message}; changed by another hand: ${listObjects(drifted)}`
+  }
   if (ready !== undefined && ready.status !== 'True') return ready.message
   return pin === undefined ? undefined : `pinned to ${shortTag(pin)}`
 }
