@@ -1,14 +1,17 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { Check, Default } from 'typebox/value'
 import { parse } from 'yaml'
 import { deliveryCrd } from '../../reconciler/src/api/crd.ts'
 import * as delivery from '../../reconciler/src/api/delivery.ts'
+import { supportedKinds } from '../../reconciler/src/api/kinds.ts'
 import { readDesired } from '../../reconciler/src/core/desired.ts'
 import { compileTagPattern } from '../../reconciler/src/core/tag-pattern.ts'
 import { codeBlocks, codeSpans, firstCells, pageAt, readPages, sectionOn, tableRows, unquoted } from './markdown.ts'
 
-const pages = readPages(join(import.meta.dirname, '..', '..'))
+const root = join(import.meta.dirname, '..', '..')
+const pages = readPages(root)
 const deliveryPage = pageAt(pages, 'docs/delivery.md')
 const operations = pageAt(pages, 'docs/operations.md')
 
@@ -76,6 +79,32 @@ t.test('the worked example is a Delivery that the reconciler takes, and shows ev
   })
   t.match(desired.work, { kind: 'work' })
 })
+
+t.test(
+  "the account's Role in docs/delivery.md has every right that the predictor's has beside the kinds it holds",
+  async (t) => {
+    const role = parse(
+      readFileSync(join(root, 'manifests/predictor/operator/role-predictor-deployer.yaml'), 'utf8'),
+    ) as {
+      readonly rules: readonly { readonly resources: readonly string[]; readonly verbs: readonly string[] }[]
+    }
+    const held = new Set(supportedKinds.map(({ plural }) => plural as string))
+    const beside = role.rules.flatMap(({ resources, verbs }) =>
+      resources.filter((resource) => !held.has(resource)).map((resource) => `${resource}: ${verbs.join(', ')}`),
+    )
+    const rows = tableRows(sectionOn(deliveryPage, 'What stands beside it'))
+    const [, cell = ''] = rows.find(([object]) => object === 'Role and RoleBinding for that account') ?? []
+    const told = cell.split('; ').flatMap((part) => {
+      const [, verbs = ''] = part.split(': ')
+      return codeSpans(part).map((resource) => `${resource}: ${verbs}`)
+    })
+    t.ok(beside.length > 3)
+    t.same(
+      beside.filter((right) => !told.includes(right)),
+      [],
+    )
+  },
+)
 
 t.test('docs/operations.md explains the columns of kubectl get', async (t) => {
   const { spec } = deliveryCrd() as { spec: { versions: [{ additionalPrinterColumns: { name: string }[] }] } }
