@@ -5,9 +5,10 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { commandTyped } from './launch/as-root.mjs'
 import { CannotInstall, preparePackages } from './launch/packages.mjs'
 import { examine } from './launch/prerequisites.mjs'
-import { asksForHelp, problemOfArguments, tasks } from './launch/tasks.mjs'
+import { asksForHelp, problemOfArguments, tasks, usageOf } from './launch/tasks.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const nodeBin = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin')
@@ -17,12 +18,15 @@ const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined
 if (task === undefined) end(2, [`There is no task '${name}'. Known are: ${Object.keys(tasks).join(', ')}.`])
 
 const isHelp = asksForHelp(args)
-const usage = task.usage === undefined ? [] : [`Usage: ${task.usage}`]
-if (isHelp && task.usage !== undefined) end(0, usage)
-const problem = problemOfArguments(task, args)
+const usage = usageOf(task, args)
+if (isHelp && usage.length > 0) end(0, usage)
+const problem = problemOfArguments(task, args, root)
 if (problem !== undefined) end(2, [problem, ...usage])
 
-const { problems, path } = examine(isHelp ? [] : (task.needs?.(args) ?? []), commandTyped())
+const { problems, path } = examine(
+  isHelp ? [] : (task.needs?.(args) ?? []),
+  commandTyped(process.env['npm_lifecycle_event'], name, args),
+)
 if (problems.length > 0) end(1, ['Windlass can not start here yet:', ...problems.map((problem) => `  - ${problem}`)])
 
 handOver(join(root, task.program), packagesInUse(task.isLocal === true))
@@ -63,12 +67,6 @@ function handOver(program, lock) {
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (signal === null ? 0 : constants.signals[signal])
   })
-}
-
-/** Without what was added to it, which root may type again as well. */
-function commandTyped() {
-  const script = process.env['npm_lifecycle_event']
-  return script === undefined ? `node bootstrap/launch.mjs ${name}` : `npm run ${script}`
 }
 
 /**

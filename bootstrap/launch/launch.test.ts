@@ -21,6 +21,11 @@ t.test('what is typed wrong is refused with the usage, before anything is instal
     ['generate --check --nope', "There is no option '--nope' here.\nUsage: npm run generate"],
     ['test unit --nope', "There is no option '--nope' here.\nUsage: npm test"],
     ['image-context', 'Usage: npm run image-context'],
+    ['test unit nosuchfile', 'There is no file nosuchfile.\nUsage: npm test'],
+    ['demo --nonsense', "There is no option '--nonsense' here.\nUsage: npm run demo"],
+    ['bench nosuch', "There is no benchmark 'nosuch'; there are: flood, poll.\n"],
+    ['bench', 'Name a benchmark; there are: flood, poll.\nUsage: npm run bench'],
+    ['bench poll-registry', "There is no benchmark 'poll-registry'"],
   ] as const
   for (const [typed, said] of refused) {
     const { exitCode, stderr } = await checkout.start(typed).ended
@@ -35,14 +40,18 @@ t.test('help is given without anything being installed', async (t) => {
   const { exitCode, stderr } = await checkout.start('check --help').ended
   t.equal(exitCode, 0)
   t.equal(stderr, 'Usage: npm run check\n')
+  t.match(await checkout.start('bench --help').ended, { exitCode: 0, stderr: /^Usage: npm run bench -- NAME/ })
+  t.match(await checkout.start('demo --help').ended, { exitCode: 0, stderr: /--report FILE/ })
   t.notOk(await checkout.isInstalled())
 })
 
 t.test('that a task needs root is said before anything is installed, with what to type', async (t) => {
   const checkout = await makeCheckout(t)
-  const { exitCode, stderr } = await checkout.start('demo', { isRoot: false }).ended
-  t.equal(exitCode, 1)
-  t.match(stderr, 'sudo env "PATH=$PATH" node bootstrap/launch.mjs demo')
+  for (const typed of ['demo --once', 'cluster up --name other', 'bench flood --json']) {
+    const { exitCode, stderr } = await checkout.start(typed, { isRoot: false }).ended
+    t.equal(exitCode, 1)
+    t.match(stderr, `sudo env "PATH=$PATH" node bootstrap/launch.mjs ${typed}`)
+  }
   t.notOk(await checkout.isInstalled())
 })
 
@@ -147,6 +156,9 @@ async function makeCheckout(t: Test) {
     await mkdir(dirname(join(root, program)), { recursive: true })
     await writeFile(join(root, program), whileHeld)
   }
+  await mkdir(join(root, 'reconciler/bench'), { recursive: true })
+  for (const file of ['poll.ts', 'poll-registry.ts', 'flood.ts'])
+    await writeFile(join(root, 'reconciler/bench', file), '')
   await mkdir(join(root, 'reconciler/src/cli'), { recursive: true })
   await writeFile(join(root, 'reconciler/src/cli/windlass.ts'), `${leaveBehind}${whileHeld}`)
   await promisify(execFile)('npm', ['install', '--package-lock-only', '--no-audit'], { cwd: root })

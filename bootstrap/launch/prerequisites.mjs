@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, dirname, isAbsolute } from 'node:path'
+import { asRoot } from './as-root.mjs'
 
 const oldestNode = [20, 0]
 const oldestGo = [1, 26]
@@ -56,8 +57,7 @@ function problemsOfRoot(needs, command) {
   if (!needs.includes('root')) return []
   const found = []
   if (process.getuid?.() !== 0) {
-    // By itself sudo would replace PATH, and Node.js or Go with it.
-    found.push(`root is needed, to run a real node in namespaces of its own; type: sudo env "PATH=$PATH" ${command}`)
+    found.push(`root is needed, to run a real node in namespaces of its own; type: ${asRoot(command)}`)
   }
   if (!existsSync('/usr/bin/dpkg-query')) {
     found.push('Debian 12 or a relative of it is needed: the node and the images are made with its packages.')

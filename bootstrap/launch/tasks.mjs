@@ -1,22 +1,28 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+
 /**
  * What a task needs of the machine: Go and git to build the local cluster, root to run its node.
  * @typedef {'go' | 'root'} Need
+ *
+ * `usage` may tell less where a program of the task tells more. `problem` is what files have to say of the arguments.
  *
  * What may be typed behind a task's name, where the launcher can say it before anything is installed.
  * @typedef {{ readonly flags: readonly string[], readonly words: (words: readonly string[]) => boolean }} Accepted
  *
  * @typedef {{
  *   readonly program: string,
- *   readonly usage?: string,
+ *   readonly usage?: string | ((args: readonly string[]) => string | undefined),
  *   readonly accepts?: Accepted,
+ *   readonly problem?: (args: readonly string[], root: string) => string | undefined,
  *   readonly needs?: (args: readonly string[]) => readonly Need[],
  *   readonly isLocal?: boolean,
  * }} Task
  */
 
+const usageOfBench = 'npm run bench -- NAME [OPTIONS]; npm run bench -- NAME --help lists the options'
 const nothing = { flags: [], words: isEmpty }
 const checkOnly = { flags: ['--check'], words: isEmpty }
-const go = () => needed('go')
 
 /**
  * Every npm script's task. One without `accepts` reads its arguments itself; one that is local does without the packages
@@ -24,13 +30,27 @@ const go = () => needed('go')
  * @type {Readonly<Record<string, Task>>}
  */
 export const tasks = {
-  demo: { program: 'bootstrap/tasks/demo.ts', needs: () => needed('go', 'root'), isLocal: true },
+  demo: {
+    program: 'bootstrap/tasks/demo.ts',
+    usage: 'npm run demo [-- [--once] [--report FILE] [--name NAME]]',
+    accepts: { flags: ['--once', '--report', '--name'], words: () => true },
+    needs: () => needed('go', 'root'),
+    isLocal: true,
+  },
   cluster: { program: 'bootstrap/tasks/cluster.ts', needs: needsOfCluster, isLocal: true },
-  bench: { program: 'bootstrap/tasks/bench.ts', needs: go, isLocal: true },
+  bench: {
+    program: 'bootstrap/tasks/bench.ts',
+    usage: ([first]) => (first === undefined || first.startsWith('-') ? usageOfBench : undefined),
+    problem: problemOfBench,
+    // A benchmark of the platform brings up a node.
+    needs: ([name]) => (name === 'poll' ? needed('go') : needed('go', 'root')),
+    isLocal: true,
+  },
   test: {
     program: 'bootstrap/tasks/test.ts',
     usage: 'npm test | npm run test:unit|test:api|test:e2e [-- FILE …]',
     accepts: { flags: [], words: () => true },
+    problem: problemOfTest,
     needs: needsOfTest,
   },
   check: { program: 'bootstrap/tasks/check.ts', usage: 'npm run check', accepts: nothing },
@@ -56,14 +76,42 @@ export const tasks = {
  * What is wrong with a task's arguments, for a person; undefined where nothing is, or where the task says it itself.
  * @param {Task} task
  * @param {readonly string[]} args
+ * @param {string} root Of the checkout.
  * @returns {string | undefined}
  */
-export function problemOfArguments({ accepts }, args) {
-  if (accepts === undefined) return undefined
-  const unknown = args.find((arg) => arg.startsWith('-') && !accepts.flags.includes(arg))
+export function problemOfArguments({ accepts, problem }, args, root) {
+  if (accepts === undefined) return problem?.(args, root)
+  const unknown = args.find((arg) => arg.startsWith('-') && !accepts.flags.includes(arg.split('=', 1)[0] ?? ''))
   if (unknown !== undefined) return `There is no option '${unknown}' here.`
   const words = args.filter((arg) => !arg.startsWith('-'))
-  return accepts.words(words) ? undefined : `'${words.join(' ')}' is not what this takes.`
+  return accepts.words(words) ? problem?.(args, root) : `'${words.join(' ')}' is not what this takes.`
+}
+
+/**
+ * @param {Task} task
+ * @param {readonly string[]} args
+ * @returns {readonly string[]}
+ */
+export function usageOf({ usage }, args) {
+  const text = typeof usage === 'function' ? usage(args) : usage
+  return text === undefined ? [] : [`Usage: ${text}`]
+}
+
+/** @type {(args: readonly string[], root: string) => string | undefined} */
+function problemOfTest([, ...named], root) {
+  const missing = named.filter((name) => !existsSync(resolve(root, name)))
+  return missing.length > 0 ? `There is no file ${missing.join(', ')}.` : undefined
+}
+
+/** A benchmark has a name of one word; the parts of one have longer names (poll-registry.ts). */
+/** @type {(args: readonly string[], root: string) => string | undefined} */
+function problemOfBench([name = ''], root) {
+  const folder = join(root, 'reconciler', 'bench')
+  const isName = (/** @type {string} */ text) => /^[a-z]+$/.test(text)
+  if (isName(name) && existsSync(join(folder, `${name}.ts`))) return undefined
+  const known = readdirSync(folder).map((file) => basename(file, '.ts'))
+  const what = name === '' ? 'Name a benchmark' : `There is no benchmark '${name}'`
+  return `${what}; there are: ${known.filter(isName).sort().join(', ')}.`
 }
 
 /** @param {readonly string[]} args */

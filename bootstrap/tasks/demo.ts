@@ -7,6 +7,7 @@ import { formatElapsed } from '../local/elapsed.ts'
 import { nativeBackend } from '../local/native/backend.ts'
 import { lastTold } from '../demo/told.ts'
 import { whatToLookAt } from '../demo/what-to-look-at.ts'
+import { asRoot, commandTyped } from '../launch/as-root.mjs'
 
 const options = new Command('npm run demo --')
   .description(
@@ -15,11 +16,14 @@ const options = new Command('npm run demo --')
   .option('--once', 'end after the story and take everything down', false)
   .option('--report <file>', 'write what each step found as JSON')
   .option('--name <name>', 'of the cluster, so that several can run side by side', 'demo')
+  .showHelpAfterError()
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse()
   .opts<{ once: boolean; report?: string; name: string }>()
 
 if (process.getuid?.() !== 0) {
-  console.error('The demo brings up a real node in namespaces of its own, and needs root for that: sudo npm run demo')
+  const again = asRoot(commandTyped('demo', 'demo', process.argv.slice(2)))
+  console.error(`The demo brings up a real node in namespaces of its own, and needs root for that: ${again}`)
   process.exit(1)
 }
 

@@ -4,13 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { asRoot } from '../launch/as-root.mjs'
 import { counted } from '../local/counted.ts'
 import { runAttached } from './attached.ts'
 import { followFile } from './follow-file.ts'
+import { problemOfResults } from './results-folder.ts'
 import { createTapReader, type FinishedFile, type TestCounts } from './tap-report.ts'
 import { chooseTests, findTests, isTierName, type TierName } from './test-files.ts'
 
-interface Tier {
+export interface Tier {
   readonly name: TierName
   /** One test file's bound, in seconds. */
   readonly timeoutS: number
@@ -27,7 +29,7 @@ interface Prepared {
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const isRoot = process.getuid?.() === 0
 
-const tiers: Readonly<Record<TierName, Tier>> = {
+export const tiers: Readonly<Record<TierName, Tier>> = {
   unit: { name: 'unit', timeoutS: 120, jobs: 2 },
   api: { name: 'api', timeoutS: 600, jobs: 2, prepare: prepareApi },
   e2e: { name: 'e2e', timeoutS: 900, jobs: 1, prepare: prepareE2e },
@@ -37,6 +39,8 @@ const [tierName, ...named] = process.argv.slice(2)
 if (tierName !== undefined && !isTierName(tierName)) {
   refuse([`There is no tier '${tierName}': npm test runs all, npm run test:unit, test:api and test:e2e one each.`])
 }
+const unwritable = problemOfResults(root)
+if (unwritable !== undefined) refuse([unwritable], 1)
 const files = tierName === undefined ? [] : await filesNamed(tierName)
 
 const interruption = new AbortController()
@@ -78,15 +82,15 @@ async function filesNamed(tier: TierName): Promise<readonly string[]> {
   return choice.kind === 'chosen' ? choice.files : refuse(choice.problems)
 }
 
-function refuse(problems: readonly string[]): never {
+function refuse(problems: readonly string[], exitCode = 2): never {
   for (const problem of problems) console.error(problem)
-  process.exit(2)
+  process.exit(exitCode)
 }
 
 function chosen(): readonly Tier[] {
   if (tierName === 'unit' || tierName === 'api') return [tiers[tierName]]
   if (!isRoot) {
-    left.push('Left out: the end-to-end tests. They bring up a real node and need root: sudo npm run test:e2e')
+    left.push('Left out: the end-to-end tests. They bring up a real node and need root: ' + asRoot('npm run test:e2e'))
     return tierName === 'e2e' ? [] : [tiers.unit, tiers.api]
   }
   return tierName === 'e2e' ? [tiers.e2e] : [tiers.unit, tiers.api, tiers.e2e]

@@ -36,8 +36,12 @@ async function synthesizeAsked(args: string[], { out, err }: Terminal): Promise<
     options: { profile: { type: 'string' }, config: { type: 'string' }, out: { type: 'string' } },
   })
   const { profile } = values
-  if ((profile === undefined && values.config === undefined) || (profile !== undefined && !isProfile(profile))) {
-    err(usage)
+  if (profile !== undefined && !isProfile(profile)) {
+    err(`there is no profile '${profile}'; there are: ${Object.keys(profiles).join(', ')}\n\n${usage}`)
+    return 2
+  }
+  if (profile === undefined && values.config === undefined) {
+    err(`--profile or --config is missing\n\n${usage}`)
     return 2
   }
   const file = values.config ?? join(infra, 'environments', `${profile}.json`)
@@ -45,8 +49,14 @@ async function synthesizeAsked(args: string[], { out, err }: Terminal): Promise<
   if (profile !== undefined) requireProfile(config, profile)
   const folder = resolve(values.out ?? join(tmpdir(), `windlass-infra-${config.environment}`))
   synthesize(config, folder)
-  for (const name of stackNames) out(relative(process.cwd(), stackFile(folder, name)))
+  for (const name of stackNames) out(shortPath(stackFile(folder, name)))
   return 0
+}
+
+/** A way that leads up is longer than the whole one. */
+function shortPath(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short.startsWith('..') ? path : short
 }
 
 function isProfile(text: string): text is Profile {

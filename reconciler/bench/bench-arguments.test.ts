@@ -13,6 +13,11 @@ t.test('a number and --json are read in any order', async (t) => {
   t.same(readArguments(['--seconds=10', '--json'], options), read)
 })
 
+t.test('help is no slip, whatever stands beside it', async (t) => {
+  t.same(readArguments(['--help'], options), { kind: 'help' })
+  t.same(readArguments(['-h', '--seconds', '600'], options), { kind: 'help' })
+})
+
 const refused: Readonly<Record<string, readonly string[]>> = {
   'an option that is not known': ['--minutes', '5'],
   'a word that is no option': ['idle'],

@@ -11,6 +11,7 @@ export interface NumberOption {
 
 export type Arguments<Name extends string> =
   | { readonly kind: 'read'; readonly json: boolean; readonly numbers: Readonly<Record<Name, number>> }
+  | { readonly kind: 'help' }
   | { readonly kind: 'refused'; readonly problem: string }
 
 /** Reads a benchmark's command line: `--json` and its own numbers; whatever else stands there is refused. */
@@ -23,8 +24,13 @@ export function readArguments<Name extends string>(
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { json: { type: 'boolean', default: false }, ...Object.fromEntries(texts) },
+      options: {
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        ...Object.fromEntries(texts),
+      },
     })
+    if (values.help) return { kind: 'help' }
     const given: Readonly<Record<string, unknown>> = values
     const numbers = names.map((name) => [name, readNumber(name, given[name], options[name])] as const)
     return { kind: 'read', json: values.json, numbers: Object.fromEntries(numbers) as Record<Name, number> }
@@ -34,13 +40,17 @@ export function readArguments<Name extends string>(
   }
 }
 
-/** Ends the process with 2 where the command line is refused. */
+/** Ends the process with 2 where the command line is refused, with 0 after help. */
 export function argumentsOrExit<Name extends string>(
   bench: string,
   options: Readonly<Record<Name, NumberOption>>,
 ): Extract<Arguments<Name>, { kind: 'read' }> {
   const read = readArguments(process.argv.slice(2), options)
   if (read.kind === 'read') return read
+  if (read.kind === 'help') {
+    console.log(usage(bench, options))
+    return process.exit(0)
+  }
   console.error(`${read.problem}\n\n${usage(bench, options)}`)
   return process.exit(2)
 }

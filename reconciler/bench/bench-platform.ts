@@ -1,6 +1,8 @@
 import { CoordinationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node'
 import { cpus, loadavg } from 'node:os'
+import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { asRoot, commandTyped } from '../../bootstrap/launch/as-root.mjs'
 import { reconcilerIdentity } from '../../bootstrap/local/identities.ts'
 import { readPodUsage, type PodUsage } from '../../bootstrap/local/native/pod-usage.ts'
 import { clearAbandoned, nameOfOwn } from '../../bootstrap/local/abandoned.ts'
@@ -25,7 +27,10 @@ export async function onPlatform<T>(
   needs: PlatformNeeds = {},
 ): Promise<T | undefined> {
   if (process.getuid?.() !== 0) {
-    console.error('This benchmark measures pods on a real node, and needs root for that: sudo npm run bench -- …')
+    const again = asRoot(
+      commandTyped('bench', 'bench', [basename(process.argv[1] ?? '', '.ts'), ...process.argv.slice(2)]),
+    )
+    console.error(`This benchmark measures pods on a real node, and needs root for that: ${again}`)
     process.exitCode = 1
     return undefined
   }
