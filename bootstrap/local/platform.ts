@@ -91,13 +91,17 @@ export async function findPlatform(name: string): Promise<Platform | undefined> 
 /** An image that no commit is named for: it is of the working tree as it is. */
 const localRelease = { revision: 'local', created: '1970-01-01T00:00:00Z' } as const
 
+/** Where a platform's front doors are, whether or not it has them. */
+export function addressesOn(nodeIp: string): Pick<Platform, 'ingressUrl' | 'prometheusUrl'> {
+  return { ingressUrl: `http://${nodeIp}:${names.ingressPort}`, prometheusUrl: `http://${nodeIp}:${prometheusPort}` }
+}
+
 function platformOf(cluster: NativeCluster, registry: RegistryService): Platform {
   return {
     cluster,
     registry,
     kubectl: cluster.kubectl,
-    ingressUrl: `http://${cluster.nodeIp}:${names.ingressPort}`,
-    prometheusUrl: `http://${cluster.nodeIp}:${prometheusPort}`,
+    ...addressesOn(cluster.nodeIp),
     close: () => registry.close(),
   }
 }

@@ -1,11 +1,13 @@
 // `npm run cluster -- up|down|status`: a cluster to try things in, on this machine or by a context that is there already.
 import { Command } from 'commander'
+import { dirname } from 'node:path'
+import { request } from 'undici'
 import type { Cluster, ClusterBackend } from '../local/backend.ts'
 import { contextBackend } from '../local/context.ts'
 import { formatElapsed } from '../local/elapsed.ts'
 import { nativeBackend } from '../local/native/backend.ts'
 import { listRecords } from '../local/native/record.ts'
-import { platformUp } from '../local/platform.ts'
+import { addressesOn, platformUp } from '../local/platform.ts'
 
 interface Options {
   readonly name?: string
@@ -24,6 +26,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const program = new Command('cluster')
   .description('Bring a cluster up on this machine, take it down, or look at it.')
   .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError()
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .option('--name <name>', `which cluster; several run side by side (${ownName} if not given; the demo's is demo)`)
   .option('--context <name>', 'a cluster that is there already, by its context; it is neither made nor removed')
 program
@@ -45,14 +49,12 @@ async function up(backend: ClusterBackend, { name = ownName, bare = false }: Opt
   if (backend.name === 'context' || bare) {
     const cluster = await backend.up(upOptions)
     console.log(`${sinceText(startedAt)}  the cluster is up\n`)
-    describe(cluster)
+    await describe(cluster)
     return
   }
   const platform = await platformUp(upOptions)
   console.log(`${sinceText(startedAt)}  the platform is up\n`)
-  describe(platform.cluster)
-  console.log(`Ingress     ${platform.ingressUrl}`)
-  console.log(`Prometheus  ${platform.prometheusUrl}`)
+  await describe(platform.cluster)
   await platform.close()
 }
 
@@ -63,18 +65,23 @@ async function down(backend: ClusterBackend, { name = ownName }: Options): Promi
   console.log(`${sinceText(startedAt)}  nothing of cluster ${name} is left`)
 }
 
-async function status(backend: ClusterBackend, { name }: Options): Promise<void> {
+async function status(backend: ClusterBackend, { name, context }: Options): Promise<void> {
   const names = name === undefined ? await namesOf(backend) : [name]
   if (names.length === 0) console.log('no cluster is up on this machine')
   process.exitCode = 1
   for (const name of names) {
     const cluster = await backend.find(name)
-    if (cluster === undefined) console.log(`cluster     ${name} is not up`)
+    if (cluster === undefined) console.log(`cluster     ${notUp(name, context)}`)
     else {
-      describe(cluster)
+      await describe(cluster)
       process.exitCode = 0
     }
   }
+}
+
+function notUp(name: string, context: string | undefined): string {
+  if (context === undefined) return `${name} is not up`
+  return `of context ${context} does not answer, or was not taken up: npm run cluster -- up --context ${context}`
 }
 
 /** A cluster that is there already has only the one name. */
@@ -97,11 +104,34 @@ function act(action: (backend: ClusterBackend, options: Options) => Promise<void
   }
 }
 
-function describe({ name, kubeconfig, nodeIp, stateDir }: Cluster): void {
-  console.log(`cluster     ${name}`)
-  if (nodeIp !== undefined) console.log(`node        ${nodeIp}`)
-  console.log(`state       ${stateDir}`)
-  console.log(`kubeconfig  export KUBECONFIG=${kubeconfig}`)
+async function describe(cluster: Cluster): Promise<void> {
+  const { name, kubeconfig, nodeIp, stateDir } = cluster
+  console.log(`cluster     ${name} is up`)
+  if (nodeIp !== undefined) {
+    console.log(`node        ${nodeIp}`)
+    const { ingressUrl, prometheusUrl } = addressesOn(nodeIp)
+    // A bare cluster has neither.
+    if (await answers(ingressUrl)) console.log(`Ingress     ${ingressUrl}`)
+    if (await answers(prometheusUrl)) console.log(`Prometheus  ${prometheusUrl}`)
+  }
+  console.log(`folder      ${stateDir}`)
+  console.log(`kubeconfig  export KUBECONFIG=${kubeconfig}${pathWith(cluster)}`)
+}
+
+/** With an error of its own too, as the Ingress has for a host that it does not know. */
+async function answers(url: string): Promise<boolean> {
+  try {
+    const { body } = await request(url, { signal: AbortSignal.timeout(2_000) })
+    await body.dump()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A cluster of this machine has a kubectl of its version; another's is whatever the machine has. */
+function pathWith(cluster: Cluster): string {
+  return 'kubectl' in cluster && typeof cluster.kubectl === 'string' ? ` PATH=${dirname(cluster.kubectl)}:$PATH` : ''
 }
 
 function sinceText(startedAt: number): string {
