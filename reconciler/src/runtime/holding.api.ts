@@ -181,12 +181,17 @@ t.test('a pin by digest rolls out just that', async (t) => {
 
 t.test('a pin that names nothing says so, and what runs stays', async (t) => {
   const web = await running('pinned-nothing')
-  for (const pin of ['r99', `sha256:${'0'.repeat(64)}`]) {
+  for (const [pin, said] of [
+    ['r99', /has no tag r99; correct or remove/],
+    ['4f2a9c1', /has no tag 4f2a9c1; a tag is the whole SHA; correct or remove/],
+    [`sha256:${'0'.repeat(64)}`, /has no image sha256:0+; correct or remove/],
+  ] as const) {
     await web.annotate({ [hand.pin]: pin })
 
     const refused = await web.untilReason('PinNotFound')
 
     t.match(refused.status, { current: { tag: 'r1' } }, pin)
+    t.match(conditionOf(refused, 'Ready')?.message, said)
     await web.annotate({ [hand.pin]: null })
     await web.untilReason('Ready')
   }

@@ -194,7 +194,10 @@ async function findPinned(pin: string, work: Work, nowMs: number, { tags, signal
   }
   if (!isTag(pin)) throw unpinnable(`${JSON.stringify(clip(pin))} is neither a tag nor a digest; ${correctPin}`)
   const tag = await tags.tag(repository, pin, signal)
-  if (tag === undefined) throw notThereYet(`${repository} has no tag ${pin}`)
+  if (tag === undefined) {
+    const hint = isShortSha(pin) ? '; a tag is the whole SHA' : ''
+    throw notThereYet(`${repository} has no tag ${pin}${hint}`)
+  }
   const facts = await tags.image(repository, tag.digest, signal)
   if (facts === undefined) throw withoutManifest(repository, tag)
   const { sequence } = facts
@@ -218,6 +221,11 @@ async function findRunningImage(
   const { sequence } = facts
   const place = placeOf(tag?.digest === digest ? tag : undefined, nowMs)
   return { ...place, tag: name, digest, ...(sequence !== undefined && { sequence }) }
+}
+
+/** As kubectl get and git log show a commit. */
+function isShortSha(pin: string): boolean {
+  return /^[0-9a-f]{7,39}$/.test(pin)
 }
 
 /** Status has a limit, an annotation hardly any. */
