@@ -16,6 +16,7 @@ const root = join(import.meta.dirname, '..', '..')
 const commit = '0123456789abcdef0123456789abcdef01234567'
 const isoTime = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/
 const operations = await readFile(join(root, 'docs', 'operations.md'), 'utf8')
+const install = await readFile(join(root, 'docs', 'install.md'), 'utf8')
 const delivery = await readFile(join(root, 'docs', 'delivery.md'), 'utf8')
 const shell = await openShell(t)
 
@@ -33,7 +34,7 @@ t.before(async () => {
   await waitFor(
     async () => (await mayImpersonate()) || undefined,
     () => "the tenant's Role for the reconciler is not in force",
-    { timeoutMs: 20_000 },
+    { timeoutMs: 60_000 },
   )
 })
 
@@ -53,6 +54,12 @@ t.test('every kubectl command of docs/operations.md is one that kubectl and the 
   })
 })
 
+t.test('docs/install.md leads from a copy of the manifests to a reconciler and a tenant', async (t) => {
+  await runBlocks(t, install)
+  const installed = await shell('kubectl -n windlass-system get deployment,serviceaccount windlass --output json')
+  t.match(installed, `contoso.azurecr.io/windlass@sha256:${'0'.repeat(64)}`)
+})
+
 t.test('the columns are those that the document shows', async (t) => {
   const [head = '', line = ''] = (await shell('kubectl -n predictor get deliveries')).split('\n')
   t.match(head, /^NAME +RUNNING +STATE +AGE +PENDING +HELD/)
@@ -61,7 +68,9 @@ t.test('the columns are those that the document shows', async (t) => {
 
 /** In the order of the page; what searches the output of pods needs a node, and az needs Azure. */
 async function runBlocks(t: Test, markdown: string): Promise<void> {
-  const blocks = codeBlocks(markdown, 'sh').filter((block) => block.includes('kubectl') && !/\|\s*grep/.test(block))
+  const blocks = codeBlocks(markdown, 'sh').filter(
+    (block) => /kubectl|cp --recursive/.test(block) && !/\|\s*grep/.test(block),
+  )
   t.ok(blocks.length > 0, `${blocks.length} blocks`)
   for (const block of blocks) {
     const commands = block.replaceAll(/^az .*$/gm, '').trim()
@@ -81,6 +90,7 @@ function aStatus(): DeliveryStatus {
   const at = '2026-03-01T12:00:00Z'
   const revision = { repository: 'contoso.azurecr.io/predictor', digest: `sha256:${'0'.repeat(64)}`, pushedAt: at }
   const failed = '89abcdef0123456789abcdef0123456789abcdef'
+  const before = 'fedcba9876543210fedcba9876543210fedcba98'
   const conditions = ['Ready', 'Paused'].map((type) => ({
     type,
     status: 'True' as const,
@@ -98,6 +108,7 @@ function aStatus(): DeliveryStatus {
       held: '89abcde failed',
     },
     current: { ...revision, tag: commit },
+    previous: { ...revision, tag: before },
     rollout: { revision: { ...revision, tag: failed }, phase: 'Failed', startedAt: at, attempt: 1, message: 'failed' },
     history: [{ tag: failed, digest: revision.digest, outcome: 'Failed', reason: 'RolloutFailed', at }],
     inventory: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'predictor' }],
@@ -132,7 +143,7 @@ async function openShell(t: Test) {
   return async (text: string, options: { readonly input?: string } = {}): Promise<string> => {
     const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', text], {
       cwd: root,
-      env: { KUBECONFIG: server.kubeconfig, PATH: `${bin}:${process.env['PATH'] ?? ''}`, USER: 'operator' },
+      env: { HOME: dir, KUBECONFIG: server.kubeconfig, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
       ...options,
     })
     return stdout
