@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Registry } from 'prom-client'
 import t from 'tap'
 import { keys as predictorKeys } from '../../predictor/src/config.ts'
@@ -18,6 +18,7 @@ import { supportedKinds } from '../../reconciler/src/api/kinds.ts'
 import { reasons } from '../../reconciler/src/api/reasons.ts'
 import { configKeys, ConfigError, readConfig } from '../../reconciler/src/config.ts'
 import { createMetrics } from '../../reconciler/src/telemetry/metrics.ts'
+import { debianPackages } from '../local/debian.ts'
 import { podTargets } from '../local/prometheus/targets.ts'
 import { run } from '../local/run.ts'
 import {
@@ -144,6 +145,22 @@ t.test('docs/ci.md lists the kinds that a bundle may hold', async (t) => {
     codeSpans(kinds).map((kind) => `${unquoted(apiVersion)} ${kind}`),
   )
   t.same(inOrder(listed), inOrder(supportedKinds.map(({ apiVersion, kind }) => `${apiVersion} ${kind}`)))
+})
+
+t.test('CONTRIBUTING.md lists the Debian packages that stay on the machine', async (t) => {
+  const rows = tableRows(sectionOn(pageAt(pages, 'CONTRIBUTING.md'), 'What stays on the machine'))
+  const [what = ''] = rows.find(([cell = '']) => cell.startsWith('Debian packages')) ?? []
+  t.same(inOrder(codeSpans(what)), inOrder(Object.values(debianPackages).flat()))
+})
+
+t.test('docs/adr/README.md lists every decision by its title', async (t) => {
+  const decisions = pages.filter(({ path }) => /^docs\/adr\/\d{4}-/.test(path))
+  const wanted = decisions.map(({ path, text }) => `- [${text.split('\n', 1)[0]?.slice(2)}](${basename(path)})`)
+  const listed = pageAt(pages, 'docs/adr/README.md').text.split('\n')
+  t.same(
+    listed.filter((line) => line.startsWith('- ')),
+    wanted,
+  )
 })
 
 t.test('docs/ci.md lists the options of windlass attach', async (t) => {

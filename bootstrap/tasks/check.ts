@@ -1,14 +1,14 @@
 // `npm run check`: everything that can be said about the sources without running them.
 import { runAttached } from './attached.ts'
 
-interface Check {
+export interface Check {
   readonly name: string
   readonly command: string
   readonly args: readonly string[]
   readonly repair?: string
 }
 
-const checks: readonly Check[] = [
+export const checks: readonly Check[] = [
   { name: 'format', command: 'prettier', args: ['--check', '--log-level=warn', '.'], repair: 'npm run format' },
   { name: 'types', command: 'tsc', args: ['--noEmit'] },
   { name: 'lint', command: 'oxlint', args: ['--type-aware', '--quiet'] },
