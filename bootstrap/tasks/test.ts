@@ -128,7 +128,7 @@ async function runTier(tier: Tier): Promise<TestCounts> {
       ],
       { env: prepared?.env ?? {}, signal: interruption.signal, isPlain: !process.stdout.isTTY },
     )
-    const counts = results.end()
+    const counts = withLost(results.end(), testFiles, results.told)
     for (const line of counts.told) console.log(`  ${line}`)
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
@@ -145,8 +145,12 @@ async function runTier(tier: Tier): Promise<TestCounts> {
  * Reads tap's results as they are written. Where no terminal shows tap's own progress, each file that ends has a line,
  * and beside it at once why it failed: a run goes on for many minutes after that.
  */
-function followResults(output: string): { readonly end: () => TestCounts } {
-  const reader = createTapReader(process.stdout.isTTY ? undefined : tell)
+function followResults(output: string) {
+  const told = new Set<string>()
+  const reader = createTapReader((file) => {
+    told.add(file.name)
+    if (!process.stdout.isTTY) tell(file)
+  })
   const read = followFile(output, (text) => reader.write(text))
   const timer = setInterval(read, 2_000)
   // tap reports as failed what it is told to end in the midst of; that is not read any more.
@@ -159,13 +163,21 @@ function followResults(output: string): { readonly end: () => TestCounts } {
     { once: true },
   )
   return {
-    end() {
+    told,
+    end(): TestCounts {
       clearInterval(timer)
       if (interruption.signal.aborted) return reader.soFar()
       read()
       return reader.end()
     },
   }
+}
+
+/** tap drops what was to follow a file that it killed, and says nothing of it. */
+function withLost(counts: TestCounts, testFiles: readonly string[], told: ReadonlySet<string>): TestCounts {
+  const lost = interruption.signal.aborted ? [] : testFiles.filter((file) => !told.has(file))
+  const failures = [...counts.failures, ...lost.map((file) => `${file}: it never ended, or never ran`)]
+  return { ...counts, failed: counts.failed + lost.length, failures }
 }
 
 function tell({ name, ok, failures }: FinishedFile): void {
