@@ -153,6 +153,8 @@ async function openShell(t: Test) {
       'case " $* " in',
       '  *" delete "*) extra=(--dry-run=server) ;;',
       '  *" rollout status "*) extra=(--watch=false) ;;',
+      // What is resumed must be paused.
+      `  *" rollout resume "*) '${kubectl}' "\${@/resume/pause}" >/dev/null || true ;;`,
       'esac',
       `exec '${kubectl}' "$@" "\${extra[@]}"`,
     ].join('\n'),
