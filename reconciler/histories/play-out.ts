@@ -42,6 +42,8 @@ export interface Outcome {
   readonly reasons: ReadonlySet<string>
 }
 
+const vain: ReadonlySet<string> = new Set(['FieldConflict', 'NotOurs'])
+
 /** Plays the steps, and lets everything come to rest. */
 export async function playOut(spec: Partial<DeliverySpec>, steps: readonly Step[]): Promise<Outcome> {
   const broken = new Map<string, string>()
@@ -118,8 +120,10 @@ async function writesAtRest(history: History, witness: Witness): Promise<string 
   for (const path of history.leader.feed.paths()) history.leader.feed.relist(path)
   history.leader.feed.repeat()
   await history.clock.advance(restMs)
-  // What is held, or goes on, is claimed by who leads.
-  if (history.cluster.delivery?.status?.rollout === undefined) history.succeed()
+  // What is held or goes on is claimed by who leads, and a correction that is in vain is tried once more.
+  const { rollout, conditions = [] } = history.cluster.delivery?.status ?? {}
+  const isInVain = conditions.some(({ type, reason }) => type === 'Ready' && vain.has(reason))
+  if (rollout === undefined && !isInVain) history.succeed()
   await history.clock.advance(restMs)
   await history.poll()
   const writes = witness.writes.slice(before)

@@ -1,5 +1,6 @@
 /** Plays the controllers and the node of the one Deployment: its pods come up, or do not, as their image's nature is. */
 import type { KubeObject } from '../src/api/object.ts'
+import { formatTime } from '../src/api/time.ts'
 import { parseImageReference } from '../src/core/image-reference.ts'
 import type { FakeClock } from '../src/runtime/fake-clock.ts'
 import type { Cluster } from './cluster.ts'
@@ -23,7 +24,7 @@ export class WorkloadController {
   #ready: string | undefined
   #uid: string | undefined
   readonly #listeners = new Set<() => void>()
-  #fresh: { readonly template: string; readonly sinceMs: number } | undefined
+  #fresh: { readonly template: string; readonly sinceMs: number; readonly madeAtMs: number } | undefined
 
   constructor(cluster: Cluster, repository: Repository, clock: FakeClock) {
     this.#cluster = cluster
@@ -89,12 +90,12 @@ export class WorkloadController {
     const template = templateOf(held)
     const old = this.#ready === undefined || this.#ready === template ? [] : [podOf(this.#ready, running(true))]
     const fresh = this.#ready === template ? running(true) : this.#failing(held)
-    return [...old, podOf(template, fresh)]
+    return [...old, podOf(template, fresh, this.#fresh?.madeAtMs)]
   }
 
   #begin(template: string): void {
     this.#revisions.set(template, Math.max(0, ...this.#revisions.values()) + 1)
-    this.#fresh = { template, sinceMs: this.#clock.monotonicMs() }
+    this.#fresh = { template, sinceMs: this.#clock.monotonicMs(), madeAtMs: this.#clock.nowMs() }
     this.#clock.after(slowMs, () => this.react())
   }
 
@@ -148,13 +149,14 @@ function running(isReady: boolean): object {
   return { ready: isReady, restartCount: 0, state: { running: {} } }
 }
 
-function podOf(template: string, container: object): KubeObject {
+function podOf(template: string, container: object, madeAtMs = 0): KubeObject {
   const isReady = (container as { readonly ready: boolean }).ready
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       name: `web-${isReady ? 1 : 2}`,
+      creationTimestamp: formatTime(madeAtMs),
       ownerReferences: [controllerOf('ReplicaSet', 'web', `of ${template}`)],
     },
     spec: { containers: [{ name: 'web', image: 'web' }] },
