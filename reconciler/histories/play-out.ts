@@ -42,7 +42,7 @@ export interface Outcome {
   readonly reasons: ReadonlySet<string>
 }
 
-const vain: ReadonlySet<string> = new Set(['FieldConflict', 'NotOurs'])
+const settled: ReadonlySet<string> = new Set(['Ready', 'RolledBack', 'Quarantined', 'SequenceMissing', 'Paused'])
 
 /** Plays the steps, and lets everything come to rest. */
 export async function playOut(spec: Partial<DeliverySpec>, steps: readonly Step[]): Promise<Outcome> {
@@ -120,10 +120,11 @@ async function writesAtRest(history: History, witness: Witness): Promise<string 
   for (const path of history.leader.feed.paths()) history.leader.feed.relist(path)
   history.leader.feed.repeat()
   await history.clock.advance(restMs)
-  // What is held or goes on is claimed by who leads, and a correction that is in vain is tried once more.
-  const { rollout, conditions = [] } = history.cluster.delivery?.status ?? {}
-  const isInVain = conditions.some(({ type, reason }) => type === 'Ready' && vain.has(reason))
-  if (rollout === undefined && !isInVain) history.succeed()
+  // What goes on is claimed by who leads, and what was refused is tried by each leader once. With nothing known yet it
+  // reads the first page alone, and may find another to be the newest.
+  const { rollout, highWater, conditions = [] } = history.cluster.delivery?.status ?? {}
+  const isSettled = conditions.some(({ type, reason }) => type === 'Ready' && settled.has(reason))
+  if (rollout === undefined && highWater !== undefined && isSettled) history.succeed()
   await history.clock.advance(restMs)
   await history.poll()
   const writes = witness.writes.slice(before)

@@ -48,12 +48,14 @@ export const newestIsChosen: Invariant = {
         later(() => known.set(by.epoch, tags))
       }
       if (occurrence.kind !== 'chosen' || isPinned(occurrence)) return undefined
+      const { highWater } = occurrence.delivery?.status ?? {}
       // With nothing known, the first page that holds a release is all that is looked at.
-      if (occurrence.delivery?.status?.highWater === undefined) return undefined
+      if (highWater === undefined) return undefined
+      const newerIn = (images: readonly ListedImage[] | undefined) =>
+        newerThan(occurrence.tag, images, Date.parse(highWater.pushedAt))
       // A read under way may be known already, or not yet.
-      const newer = newerThan(occurrence.tag, listed.get(occurrence.by.epoch))
-      if (newer === undefined || newerThan(occurrence.tag, known.get(occurrence.by.epoch)) === undefined)
-        return undefined
+      const newer = newerIn(listed.get(occurrence.by.epoch))
+      if (newer === undefined || newerIn(known.get(occurrence.by.epoch)) === undefined) return undefined
       return `${occurrence.tag} was chosen though ${newer.tag} was listed`
     }
   },
@@ -198,10 +200,12 @@ function tagOf(release: ReleaseName, { before }: StatusWrite): string | undefine
   return before.quarantine?.find(({ digest }) => digest === release.digest)?.tag
 }
 
-/** What was deleted since is asked for once more before it is begun. */
-function newerThan(tag: string, images: readonly ListedImage[] = []): ListedImage | undefined {
+/** What was deleted since is asked for once more before it is begun; what is older than highWater is not looked for. */
+function newerThan(tag: string, images: readonly ListedImage[] = [], sinceMs: number): ListedImage | undefined {
   const chosen = images.find((image) => image.tag === tag)
-  return chosen && images.find((image) => !image.isMoved && compare(image, chosen) > 0)
+  const isNewer = (image: ListedImage, than: ListedImage) =>
+    !image.isMoved && image.pushedAtMs >= sinceMs && compare(image, than) > 0
+  return chosen && images.find((image) => isNewer(image, chosen))
 }
 
 function compare(a: Image, b: Image): number {
