@@ -30,7 +30,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const isRoot = process.getuid?.() === 0
 
 export const tiers: Readonly<Record<TierName, Tier>> = {
-  unit: { name: 'unit', timeoutS: 120, jobs: 2 },
+  unit: { name: 'unit', timeoutS: 600, jobs: 2 },
   api: { name: 'api', timeoutS: 600, jobs: 2, prepare: prepareApi },
   e2e: { name: 'e2e', timeoutS: 900, jobs: 1, prepare: prepareE2e },
 }

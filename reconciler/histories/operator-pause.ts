@@ -14,8 +14,8 @@ export interface Annotations {
 
 /** Whether every write is forbidden or, by its own annotation, that of the object. */
 export function forbidsWrites({ delivery, namespaces, object }: Annotations, nowMs: number): boolean {
-  const places = [delivery, ...namespaces.filter(({ metadata }) => [namespace, ownNamespace].includes(metadata.name))]
-  if (object !== undefined && isPaused(object, nowMs)) return true
+  const ours = namespaces.filter(({ metadata }) => [namespace, ownNamespace].includes(metadata.name))
+  const places = [delivery, ...ours, object]
   return places.some(
     (place) => place !== undefined && isPaused(place, nowMs) && annotation(place, 'pause-mode') !== 'releases',
   )

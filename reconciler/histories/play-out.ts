@@ -42,7 +42,7 @@ export interface Outcome {
   readonly reasons: ReadonlySet<string>
 }
 
-const settled: ReadonlySet<string> = new Set(['Ready', 'RolledBack', 'Quarantined', 'SequenceMissing', 'Paused'])
+const settled: ReadonlySet<string> = new Set(['Ready', 'RolledBack', 'Quarantined', 'Paused'])
 
 /** Plays the steps, and lets everything come to rest. */
 export async function playOut(spec: Partial<DeliverySpec>, steps: readonly Step[]): Promise<Outcome> {
@@ -120,7 +120,8 @@ async function writesAtRest(history: History, witness: Witness): Promise<string 
   for (const path of history.leader.feed.paths()) history.leader.feed.relist(path)
   history.leader.feed.repeat()
   await history.clock.advance(restMs)
-  // What goes on is claimed by who leads, and what was refused is tried by each leader once. With nothing known yet it
+  // What goes on is claimed by who leads, and what was refused is tried by each leader once, who does not know of a tag
+  // that was deleted since. With nothing known yet it
   // reads the first page alone, and may find another to be the newest.
   const { rollout, highWater, conditions = [] } = history.cluster.delivery?.status ?? {}
   const isSettled = conditions.some(({ type, reason }) => type === 'Ready' && settled.has(reason))

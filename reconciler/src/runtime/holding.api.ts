@@ -182,9 +182,9 @@ t.test('a pin by digest rolls out just that', async (t) => {
 t.test('a pin that names nothing says so, and what runs stays', async (t) => {
   const web = await running('pinned-nothing')
   for (const [pin, said] of [
-    ['r99', /has no tag r99; correct or remove/],
-    ['4f2a9c1', /has no tag 4f2a9c1; a tag is the whole SHA; correct or remove/],
-    [`sha256:${'0'.repeat(64)}`, /has no image sha256:0+; correct or remove/],
+    ['r99', /has no tag r99; it is awaited; where it will not come, correct or remove/],
+    ['4f2a9c1', /has no tag 4f2a9c1; a tag is the whole SHA; it is awaited/],
+    [`sha256:${'0'.repeat(64)}`, /has no image sha256:0+; it is awaited/],
   ] as const) {
     await web.annotate({ [hand.pin]: pin })
 

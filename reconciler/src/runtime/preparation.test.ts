@@ -14,6 +14,7 @@ import { Turn, type TurnOptions } from './turn.ts'
 /** An API server that takes every object, and has none. */
 const objects = {
   autoscalers: async () => [],
+  readAhead: () => new Map(),
   dryRunAll: async (all) => all.map((object) => ({ object, live: undefined, result: object })),
 } satisfies Partial<ObjectStore>
 
