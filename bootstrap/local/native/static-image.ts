@@ -26,7 +26,12 @@ export async function writeStaticImage(dir: string, image: StaticImage): Promise
     json({
       architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
       os: 'linux',
-      config: { Entrypoint: [`/${image.entrypoint}`], User: '65535:65535' },
+      config: {
+        Entrypoint: [`/${image.entrypoint}`],
+        User: '65535:65535',
+        // Of two names that hold the same image a kubelet asks the registry of the one for the credentials of the other.
+        Labels: { 'org.opencontainers.image.title': image.name },
+      },
       rootfs: { type: 'layers', diff_ids: [layer.digest] },
     }),
     mediaType('config.v1+json'),

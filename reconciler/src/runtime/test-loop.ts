@@ -363,15 +363,20 @@ export class Tenancy {
     })
   }
 
-  /** Plays the Deployment controller: it gives up. */
+  /** Plays the Deployment controller: it gives up, with no new pod that is available. */
   async fail(name = 'web'): Promise<void> {
     const path = `apps/v1/deployments/${name}`
-    const { metadata } = (await this.object(path)) ?? {}
+    const { metadata, spec } = (await this.object(path)) as KubeObject & { spec: { replicas: number } }
+    const { replicas } = spec
     const condition = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded', message: 'too slow' }
     const at = formatTime(Date.now())
     await this.edit(`${path}/status`, {
       status: {
-        observedGeneration: metadata?.generation,
+        observedGeneration: metadata.generation,
+        replicas,
+        updatedReplicas: replicas,
+        readyReplicas: 0,
+        availableReplicas: 0,
         conditions: [{ ...condition, lastUpdateTime: at, lastTransitionTime: at }],
       },
     })
