@@ -62,6 +62,16 @@ t.test('what a list holds is not suspect by it', async (t) => {
   t.notOk(tracker.isSuspect(delivery, key))
 })
 
+t.test('a pause that was there already when the object was written is told all the same', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'added', object: object() }, type)
+  const paused = object({ paused: 'true', resourceVersion: '2' })
+  tracker.verified(delivery, full(paused))
+
+  t.same(tracker.observe({ type: 'modified', object: paused }, type), [{ delivery, isSuspect: true }])
+  t.same(tracker.observe({ type: 'modified', object: paused }, type), [{ delivery, isSuspect: false }], 'told once')
+})
+
 t.test('what was read again after the change is not suspect', async (t) => {
   const tracker = new ObjectTracker()
   tracker.verified(delivery, full(object()))

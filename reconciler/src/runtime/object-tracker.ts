@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { deliveryLabel } from '../api/annotations.ts'
 import type { KubeObject } from '../api/object.ts'
 import { entryKey } from '../core/inventory.ts'
@@ -24,7 +25,7 @@ export type ObjectType = Pick<KubeObject, 'apiVersion' | 'kind'>
 export interface ObjectChange {
   /** `NAMESPACE/NAME` of its Delivery. */
   readonly delivery: string
-  /** Something that may be ours is another than when it was verified; a change of status alone is none. */
+  /** Something that may be ours, or a pause, is another than it was; a change of status alone is none. */
   readonly isSuspect: boolean
 }
 
@@ -145,14 +146,17 @@ export class ObjectTracker {
       version: metadata.resourceVersion ?? '',
       ...(pause !== undefined && { pause }),
     }
-    const { verified, told, isDoubtful } = this.#get(delivery, key) ?? { told: 0 }
+    const before = this.#get(delivery, key)
+    const { verified, told, isDoubtful } = before ?? { told: 0 }
     const isSuspect = verified !== seen.hint
     this.#set(delivery, key, {
       seen,
       told: told + 1,
       ...(verified !== undefined && { verified, isDoubtful: isSuspect || isDoubtful === true }),
     })
-    return { delivery, isSuspect }
+    // A pause may come in between what we read and what the watch tells.
+    const isPauseNew = !isDeepStrictEqual(before?.seen?.pause, pause)
+    return { delivery, isSuspect: isPauseNew || isSuspect }
   }
 
   #get(delivery: string, key: string): Tracked | undefined {
