@@ -38,6 +38,10 @@ const found: Readonly<Record<string, Found>> = {
     ],
     reason: 'Ready',
   },
+  'a pause of an object that its watch tells after it was written is heeded': {
+    happenings: [push(), stallsConfigMaps, { kind: 'pause', on: 'object', value: 'true', mode: undefined }, push()],
+    reason: 'Ready',
+  },
   'a new leader leaves what was gone back to as it stands, until it has read the registry': {
     happenings: [push(), push({ nature: 'crashing' }), push({ sequence: 'none' })],
     reason: 'SequenceMissing',

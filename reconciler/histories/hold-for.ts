@@ -3,8 +3,8 @@ import type { Test } from 'tap'
 import { happenings, specs, type Weights } from './happening.ts'
 import { playOut, type Step } from './play-out.ts'
 
-/** As many as four files need for ten thousand. */
-const runs = Number(process.env['HISTORIES_RUNS'] ?? 2_500)
+/** As many as eight files need for ten thousand. */
+const runs = Number(process.env['HISTORIES_RUNS'] ?? 1_250)
 const mostSteps = 12
 
 /** Something good runs before anything else happens, in most histories. */

@@ -32,8 +32,10 @@ export interface Step {
   readonly isPolled: boolean
 }
 
-/** More than a release needs that fails five times by the environment's fault. */
-const restMs = 20 * 60_000
+/** More than a release needs that is tried anew, or is not ready in time and is gone back from. */
+const restMs = 10 * 60_000
+/** More than anything waits that is looked at from time to time. */
+const quietMs = 2 * 60_000
 
 export interface Outcome {
   /** Every invariant that broke, each once, with what broke it. */
@@ -42,7 +44,7 @@ export interface Outcome {
   readonly reasons: ReadonlySet<string>
 }
 
-const settled: ReadonlySet<string> = new Set(['Ready', 'RolledBack', 'Quarantined', 'Paused'])
+const settled: ReadonlySet<string> = new Set(['Ready', 'RolledBack', 'Paused'])
 
 /** Plays the steps, and lets everything come to rest. */
 export async function playOut(spec: Partial<DeliverySpec>, steps: readonly Step[]): Promise<Outcome> {
@@ -119,14 +121,13 @@ async function writesAtRest(history: History, witness: Witness): Promise<string 
   await history.poll()
   for (const path of history.leader.feed.paths()) history.leader.feed.relist(path)
   history.leader.feed.repeat()
-  await history.clock.advance(restMs)
-  // What goes on is claimed by who leads, and what was refused is tried by each leader once, who does not know of a tag
-  // that was deleted since. With nothing known yet it
-  // reads the first page alone, and may find another to be the newest.
-  const { rollout, highWater, conditions = [] } = history.cluster.delivery?.status ?? {}
+  await history.clock.advance(quietMs)
+  // What goes on is claimed by who leads, and what was refused is tried by each leader once. What waits may be
+  // gone from the registry, which an unchanged head does not tell; with nothing known the first page alone is read.
+  const { rollout, highWater, candidate, conditions = [] } = history.cluster.delivery?.status ?? {}
   const isSettled = conditions.some(({ type, reason }) => type === 'Ready' && settled.has(reason))
-  if (rollout === undefined && highWater !== undefined && isSettled) history.succeed()
-  await history.clock.advance(restMs)
+  if (rollout === undefined && candidate === undefined && highWater !== undefined && isSettled) history.succeed()
+  await history.clock.advance(quietMs)
   await history.poll()
   const writes = witness.writes.slice(before)
   return writes.length === 0 ? undefined : writes.slice(0, 5).join(', ')
