@@ -52,7 +52,7 @@ export const newestIsChosen: Invariant = {
       // With nothing known, the first page that holds a release is all that is looked at.
       if (highWater === undefined) return undefined
       const newerIn = (images: readonly ListedImage[] | undefined) =>
-        newerThan(occurrence.tag, images, Date.parse(highWater.pushedAt))
+        newerThan(occurrence.tag, images, Date.parse(highWater.updatedAt ?? highWater.pushedAt))
       // A read under way may be known already, or not yet.
       const newer = newerIn(listed.get(occurrence.by.epoch))
       if (newer === undefined || newerIn(known.get(occurrence.by.epoch)) === undefined) return undefined
