@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { Delivery } from '../api/delivery.ts'
@@ -49,6 +50,8 @@ for (const [stall, annotation, tag] of ends) {
     const web = await stalls[stall]?.('stalled')
     if (web === undefined) throw new Error(`no way into ${stall}`)
     await web.until('it to be stalled', isStalled)
+    // Conditions have whole seconds: one of the second in which a release is applied counts against it.
+    await sleep(1_000 - (Date.now() % 1_000))
 
     await web.annotate({ [annotation]: tag })
 
