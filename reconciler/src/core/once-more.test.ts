@@ -46,6 +46,10 @@ const cases: Record<string, Case> = {
     observed: seen({ failed: failed({ pin: 'r2' }) }),
     expected: { kind: 'rest', reason: 'RolledBack', message: /pinned to r2/ },
   },
+  'once the pin is gone nothing is said to be pinned': {
+    observed: seen({ failed: failed({ pin: 'r2' }) }),
+    expected: { kind: 'rest', reason: 'RolledBack', message: /r1 runs again$/ },
+  },
   'a pin to what failed without it is another try': {
     desired: desired({ pin: 'r2' }),
     observed: seen({ failed: failed() }),

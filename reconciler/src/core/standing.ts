@@ -66,7 +66,8 @@ function rolledBack(situation: Situation, runs: string): (Decision & Rest) | und
   const { desired, observed, candidate } = situation
   const { failed } = observed.status
   if (failed === undefined || (desired.pin !== undefined && desired.pin !== failed.pin)) return undefined
-  const held = failed.pin === undefined ? '' : `; pinned to ${shortTag(failed.pin)}`
+  // By what is asked now: what failed forgets its pin only as this is written.
+  const held = desired.pin === undefined ? '' : `; pinned to ${shortTag(desired.pin)}`
   const pause = desired.pause.kind === 'paused' ? `; ${desired.pause.message}` : ''
   const waits = candidate === undefined ? '' : `; ${shortTag(candidate.tag)} waits`
   const message = `${rolledBackWords(failed, runs)}${held}${waits}${pause}`
