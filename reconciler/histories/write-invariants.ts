@@ -57,9 +57,10 @@ export const writtenAhead: Invariant = {
       if (occurrence.kind === 'status') isLost = false
       if (occurrence.kind !== 'object' || occurrence.isLate || isLost) return undefined
       const { verb, object, delivery } = occurrence
-      // What goes with its Delivery may be known by its mark alone.
-      if (delivery?.metadata.deletionTimestamp !== undefined) return undefined
-      const { status = {} } = delivery ?? {}
+      // One that is gone without a finalizer orphans what it delivered: what was begun may go on until its watch, which
+      // may be silent, tells of that. And what goes with its Delivery may be known by its mark alone.
+      if (delivery === undefined || delivery.metadata.deletionTimestamp !== undefined) return undefined
+      const { status = {} } = delivery
       const what = `${verb} of ${object.kind} ${object.metadata.name}`
       const entry = status.inventory?.find(({ kind, name }) => kind === object.kind && name === object.metadata.name)
       if (entry === undefined) return `${what}, which the inventory does not hold`
