@@ -163,10 +163,16 @@ async function usesBy(whose: 'asker' | 'tenant') {
     (whose === 'asker' || impersonatedUser?.username === `system:serviceaccount:${shop.namespace}:predictor-deployer`)
   const events = await readAuditLog(auditLog, isTold)
   const isOwn = ({ impersonatedUser }: AuditEvent) => whose === 'tenant' || impersonatedUser === undefined
+  // A Namespace that goes loses its RoleBindings before the objects that they gave rights to.
+  const staying = await stayingNamespaces()
+  const isStaying = ({ objectRef }: AuditEvent) =>
+    objectRef?.namespace === undefined || staying.has(objectRef.namespace) || objectRef.namespace === shop.namespace
   return {
     uses: events.filter((event) => !isRefused(event)).flatMap((event) => usesOf(event, whose)),
     refused: describeAll(
-      events.filter((event) => isRefused(event) && isOwn(event)).flatMap((event) => usesOf(event, whose)),
+      events
+        .filter((event) => isRefused(event) && isOwn(event) && isStaying(event))
+        .flatMap((event) => usesOf(event, whose)),
     ),
   }
 }
@@ -230,4 +236,11 @@ function mayHaveRoutes(namespace: string): readonly KubeObject[] {
       subjects: [{ kind: 'ServiceAccount', name: 'predictor-deployer', namespace }],
     },
   ]
+}
+
+async function stayingNamespaces(): Promise<ReadonlySet<string>> {
+  const { stdout } = await platform.cluster.exec('kubectl', ['get', 'namespaces', '--output', 'json'], { signal })
+  const { items } = JSON.parse(stdout) as { readonly items: readonly KubeObject[] }
+  const staying = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+  return new Set(staying.map(({ metadata: { name } }) => name))
 }
