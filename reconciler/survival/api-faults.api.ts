@@ -4,6 +4,7 @@ import { sharedApiServer } from '../../bootstrap/local/testing.ts'
 import { testCluster } from '../src/kube/test-cluster.ts'
 import { startStandIn } from '../src/registry/test-stand-in.ts'
 import { DeliveryHints } from './delivery-hints.ts'
+import { disordered } from './disordered-lines.ts'
 import { FaultRun } from './fault-run.ts'
 import { pass, refuse, reset, type Asked, type Fate, type ProxyHooks } from './http-proxy.ts'
 import { installClusterWide } from './installation.ts'
@@ -191,6 +192,21 @@ async function surviveSilence(t: Test, timeout: string): Promise<void> {
   t.same(tally.above(2).filter(isWatch), [], 'each watch was begun anew once at most')
   await converged(t, run)
 }
+
+t.test('an API server that tells each event twice, and the older of two last', { buffered: true }, async (t) => {
+  const run = await FaultRun.prepare(t, lab, 'disordered')
+  run.beginFault({ watchLines: (_, lines) => disordered(lines) })
+  await run.releaseFirst()
+  await run.pushColor(2, 'green')
+  await run.release('r2')
+  await run.web.edit('v1/configmaps/settings', { data: { color: 'red' } })
+  await run.untilColor('green')
+  const tally = run.endFault()
+
+  t.comment(tally.describe())
+  t.equal(await run.writesOf('settings'), 3, 'two releases and one correction')
+  await converged(t, run)
+})
 
 function bounded(t: Test, when: string, tally: RequestTally, mostOfOne: Case['mostOfOne']): void {
   t.comment(`${when}: ${tally.describe()}`)

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { fieldManager } from '../api/annotations.ts'
-import { apiVersion, plural, type Delivery, type DeliveryStatus } from '../api/delivery.ts'
-import { refusedError, type KubeClient } from './client.ts'
+import { apiVersion, kind, plural, type Delivery, type DeliveryStatus } from '../api/delivery.ts'
+import type { KubeClient } from './client.ts'
 import type { StatusWriter } from './ports.ts'
 
 export function createStatusWriter(client: KubeClient): StatusWriter {
@@ -25,18 +25,26 @@ export function createStatusWriter(client: KubeClient): StatusWriter {
     },
     async read(delivery, signal) {
       const { namespace, name } = delivery.metadata
-      const what = `read Delivery ${namespace}/${name}`
-      const request = { method: 'GET', path: pathOf(delivery), what, signal } as const
-      const answer = await client.send<Delivery>(request)
-      if (answer.ok) return answer.body
-      if (answer.refusal.code === 404) return undefined
-      throw refusedError(answer.refusal, request)
+      // By the right to list that the watch needs anyway.
+      const { items } = await client.request<{ readonly items: readonly Delivery[] }>({
+        method: 'GET',
+        path: collectionOf(delivery),
+        query: { fieldSelector: `metadata.name=${name}` },
+        what: `read Delivery ${namespace}/${name}`,
+        signal,
+      })
+      const [found] = items
+      return found && { ...found, apiVersion, kind }
     },
   }
 }
 
-function pathOf({ metadata: { namespace, name } }: Delivery): string {
-  return `/apis/${apiVersion}/namespaces/${encodeURIComponent(namespace)}/${plural}/${encodeURIComponent(name)}`
+function pathOf(delivery: Delivery): string {
+  return `${collectionOf(delivery)}/${encodeURIComponent(delivery.metadata.name)}`
+}
+
+function collectionOf({ metadata: { namespace } }: Delivery): string {
+  return `/apis/${apiVersion}/namespaces/${encodeURIComponent(namespace)}/${plural}`
 }
 
 /** As JSON: a field that is undefined is none. */
