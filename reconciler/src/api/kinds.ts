@@ -46,3 +46,8 @@ function builtIn(apiVersion: string, kind: string, plural: string): SupportedKin
     needsCrd: false,
   }
 }
+
+/** Where the version is not told, as in a label or a key: a kind is supported in one version alone. */
+export function supportedKindOf(group: string, kind: string): SupportedKind | undefined {
+  return supportedKinds.find((supported) => supported.group === group && supported.kind === kind)
+}

@@ -1,6 +1,6 @@
 import { deliveryLabel, leaderLabel, operatorAnnotations, ownerAnnotation } from '../api/annotations.ts'
 import { group as ownGroup, kind as ownKind } from '../api/delivery.ts'
-import { findSupportedKind, supportedKinds } from '../api/kinds.ts'
+import { findSupportedKind, supportedKindOf, supportedKinds } from '../api/kinds.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Reason } from '../api/reasons.ts'
 import { jsonSize } from './json-size.ts'
@@ -141,7 +141,7 @@ function unsupported(apiVersion: string, kind: string, document: Record<string, 
     return 'a list is not an object: give each of its items a document of its own'
   }
   const group = apiVersion.slice(0, Math.max(apiVersion.indexOf('/'), 0))
-  const known = supportedKinds.find((supported) => supported.kind === kind && supported.group === group)
+  const known = supportedKindOf(group, kind)
   if (known !== undefined) return `${apiVersion} is not taken: use ${known.apiVersion}`
   return whyNot.get(kind) ?? `${apiVersion} ${kind} is not taken: a release holds ${kindList()}`
 }

@@ -1,5 +1,5 @@
 import type { InventoryEntry } from '../api/delivery.ts'
-import { supportedKinds } from '../api/kinds.ts'
+import { supportedKindOf } from '../api/kinds.ts'
 import type { KubeObject } from '../api/object.ts'
 import { formatTime } from '../api/time.ts'
 import { endingOf, hasFinalizer, wantsFinalizer } from '../core/deletion.ts'
@@ -96,7 +96,7 @@ async function removeAll(turn: Turn, scope: DeletionScope): Promise<Removed> {
 function deliveredBy({ key, status }: Turn, { world }: DeletionScope): readonly InventoryEntry[] {
   if (status.inventory !== undefined) return status.inventory
   return world.objects.seenOf(key).flatMap(({ group, kind, name }) => {
-    const supported = supportedKinds.find((candidate) => candidate.group === group && candidate.kind === kind)
+    const supported = supportedKindOf(group, kind)
     return supported === undefined ? [] : [{ apiVersion: supported.apiVersion, kind, name }]
   })
 }

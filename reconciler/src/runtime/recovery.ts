@@ -1,6 +1,6 @@
 import { ownerAnnotation, parseOwner } from '../api/annotations.ts'
 import type { Delivery } from '../api/delivery.ts'
-import { supportedKinds } from '../api/kinds.ts'
+import { supportedKindOf } from '../api/kinds.ts'
 import type { KubeObject, ObjectReference } from '../api/object.ts'
 import type { Work } from '../core/desired.ts'
 import type { FoundRelease } from '../core/observed.ts'
@@ -34,7 +34,7 @@ export async function findRunning(
 /** Of the kinds that make pods, those whose label names the Delivery. */
 function markedWorkloads({ key, tracker, tenant: { namespace } }: ObservationScope): readonly ObjectReference[] {
   return tracker.seenOf(key).flatMap(({ group, kind, name }) => {
-    const supported = supportedKinds.find((candidate) => candidate.group === group && candidate.kind === kind)
+    const supported = supportedKindOf(group, kind)
     if (supported === undefined || !podSpecPaths.has(kind)) return []
     return [{ apiVersion: supported.apiVersion, kind, namespace, name }]
   })
