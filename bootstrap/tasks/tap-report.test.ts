@@ -82,7 +82,7 @@ t.test('tells of each file as it ends, with what failed in it', async (t) => {
       '# Subtest: a.test.ts',
       '    ok 1 - first',
       '    1..1',
-      'ok 1 - a.test.ts',
+      'ok 1 - a.test.ts # time=12345.678ms',
       '# Subtest: b.test.ts',
       '    not ok 1 - wrong',
       '    1..1',
@@ -92,7 +92,7 @@ t.test('tells of each file as it ends, with what failed in it', async (t) => {
     ),
   )
   t.same(files, [
-    { name: 'a.test.ts', ok: true, failures: [] },
+    { name: 'a.test.ts', ok: true, failures: [], seconds: 12 },
     { name: 'b.test.ts', ok: false, failures: ['b.test.ts > wrong'] },
   ])
 })

@@ -17,6 +17,8 @@ export interface FinishedFile {
   readonly name: string
   readonly ok: boolean
   readonly failures: readonly string[]
+  /** How long it took; unknown where it was killed. */
+  readonly seconds?: number
 }
 
 export interface TapReader {
@@ -33,6 +35,8 @@ interface TestPoint {
   readonly skip?: string | boolean
   readonly todo?: string | boolean
   readonly diag?: unknown
+  /** In milliseconds. */
+  readonly time?: number | null
 }
 
 export function readTap(text: string): TestCounts {
@@ -66,7 +70,9 @@ export function createTapReader(onFile: (file: FinishedFile) => void = () => und
       else if (!closesSubtest) failures.push(describeFailure([...path, name], result.diag))
       closesSubtest = false
       if (path.length > 0) return
-      onFile({ name, ok: result.ok, failures: failures.slice(reported) })
+      const { ok, time } = result
+      const took = typeof time === 'number' ? { seconds: Math.round(time / 1000) } : {}
+      onFile({ name, ok, failures: failures.slice(reported), ...took })
       reported = failures.length
     })
     parser.on('comment', (comment: string) => {

@@ -180,8 +180,9 @@ function withLost(counts: TestCounts, testFiles: readonly string[], told: Readon
   return { ...counts, failed: counts.failed + lost.length, failures }
 }
 
-function tell({ name, ok, failures }: FinishedFile): void {
-  console.log(`  ${ok ? 'ok' : 'not ok'} ${name}`)
+function tell({ name, ok, failures, seconds }: FinishedFile): void {
+  const took = seconds === undefined ? '' : ` (${seconds} s)`
+  console.log(`  ${ok ? 'ok' : 'not ok'} ${name}${took}`)
   for (const failure of failures) console.log(failure.replaceAll(/^/gm, '    '))
 }
 
