@@ -33,6 +33,8 @@ export async function bundleProgram({ root, entry, out, assets = {} }: BundleOpt
     // Names stay, for they are in logs, metrics of the profiler and stacks.
     minifyWhitespace: true,
     minifySyntax: true,
+    // Node shows the line of an error above its stack; all on one line would push the stack out of the last log lines.
+    lineLimit: 200,
     // Where node_modules is a link, packages would else be named by where it leads.
     preserveSymlinks: true,
     sourcemap: 'linked',
