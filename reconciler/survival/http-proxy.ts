@@ -8,6 +8,7 @@ import { Agent, request } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
+import { resetConnection } from '../../bootstrap/local/reset-connection.ts'
 
 export interface Asked {
   readonly method: string
@@ -88,7 +89,10 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
     const asked = await read(message)
     const fate = (await hooks.onRequest?.(asked)) ?? pass
     if (fate.kind === 'lost') return void response.destroy()
-    if (fate.kind === 'reset') return void message.socket.resetAndDestroy()
+    if (fate.kind === 'reset') {
+      resetConnection(message.socket)
+      return
+    }
     if (fate.kind === 'answer') {
       const body = JSON.stringify(fate.body ?? {})
       response.writeHead(fate.code, { 'Content-Type': 'application/json', ...fate.headers })
@@ -131,10 +135,10 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
 
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const breakOff = (some: ReadonlySet<Socket>) => {
-    for (const socket of some) socket.resetAndDestroy()
+  const resetAll = (some: ReadonlySet<Socket>) => {
+    for (const socket of some) resetConnection(socket)
   }
-  const cut = () => breakOff(sockets)
+  const cut = () => resetAll(sockets)
   const close = async () => {
     cut()
     agent.destroy()
@@ -146,7 +150,7 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
-    cutWatches: () => breakOff(watching),
+    cutWatches: () => resetAll(watching),
     close,
   }
 }

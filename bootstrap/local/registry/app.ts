@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import Fastify, { LogController } from 'fastify'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { resetConnection } from '../reset-connection.ts'
 import type { RegistryConfig } from './config.ts'
 import { serveBlob } from './content/blobs.ts'
 import { upstreamFailed } from './content/upstream.ts'
@@ -192,7 +193,8 @@ function trackRawSockets(app: FastifyInstance): ReadonlyMap<string, Socket> {
 }
 
 function reset(request: FastifyRequest, rawSockets: ReadonlyMap<string, Socket>): void {
-  rawSockets.get(peerOf(request.raw.socket))?.resetAndDestroy()
+  const rawSocket = rawSockets.get(peerOf(request.raw.socket))
+  if (rawSocket !== undefined) resetConnection(rawSocket)
   request.raw.socket.destroy()
 }
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
+import { resetConnection } from '../../../bootstrap/local/reset-connection.ts'
 
 export interface FaultyProxy {
   readonly url: string
@@ -24,7 +25,7 @@ export async function startProxy(t: Test, target: string): Promise<FaultyProxy> 
   let isRefusing = false
   const server = createServer((client) => {
     if (isRefusing) {
-      client.resetAndDestroy()
+      resetConnection(client)
       return
     }
     connections += 1
@@ -44,7 +45,7 @@ export async function startProxy(t: Test, target: string): Promise<FaultyProxy> 
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const cut = () => {
-    for (const sockets of pairs) for (const socket of sockets) socket.resetAndDestroy()
+    for (const sockets of pairs) for (const socket of sockets) resetConnection(socket)
   }
   t.teardown(() => {
     cut()
