@@ -17,6 +17,8 @@ import { apiVersion } from '../../reconciler/src/api/delivery.ts'
 import { supportedKinds } from '../../reconciler/src/api/kinds.ts'
 import { reasons } from '../../reconciler/src/api/reasons.ts'
 import { configKeys, ConfigError, readConfig } from '../../reconciler/src/config.ts'
+import { measureDelivery } from '../../reconciler/src/core/delivery-measures.ts'
+import { spec as deliverySpec } from '../../reconciler/src/core/test-builders.ts'
 import { createMetrics } from '../../reconciler/src/telemetry/metrics.ts'
 import { debianPackages } from '../local/debian.ts'
 import { podTargets } from '../local/prometheus/targets.ts'
@@ -112,7 +114,7 @@ t.test('every metric has a row in docs/metrics.md with its type and labels, and 
   checkMetrics(t, 'Predictor', predictors)
 
   const known = new Set([...ours.values(), ...predictors.values()].flatMap(({ series }) => series))
-  t.same(strayNames(pages, /\b(?:windlass|http)_[a-z0-9]+(?:_[a-z0-9]+)+\b/g, known), [])
+  t.same(strayNames(pages, /\b(?:windlass|http|predictor)_[a-z0-9]+(?:_[a-z0-9]+)+\b/g, known), [])
 })
 
 t.test('no label is one that Prometheus puts on the series of a pod, and would rename', async (t) => {
@@ -217,11 +219,10 @@ function problemsOf(env: Readonly<Record<string, string>>): readonly string[] {
 
 /** After everything has happened once, so that each metric has a series with all of its labels. */
 async function reconcilerMetrics(): Promise<ReadonlyMap<string, ExposedMetric>> {
-  const told = createMetrics()
+  const told = createMetrics({ registries: ['contoso.azurecr.io'] })
   const of = { namespace: 'shop', name: 'storefront' }
-  told.describe(of, { repository: 'contoso.azurecr.io/shop', isReady: true, isStalled: false, isPaused: false })
+  told.describe(of, measureDelivery({ spec: deliverySpec() }))
   told.pollSucceeded(of, 0)
-  told.registryRequested('contoso.azurecr.io', '2xx')
   told.pushToReady(of, 1)
   return withoutDefaults((await told.expose()).body)
 }

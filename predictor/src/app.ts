@@ -10,6 +10,7 @@ import { errorsPlugin, sendError, translate } from './plugins/errors.ts'
 import { metricsPlugin } from './plugins/metrics.ts'
 import { openApiPlugin } from './plugins/openapi.ts'
 import { overloadPlugin } from './plugins/overload.ts'
+import { createPriceCounts } from './price-counts.ts'
 import { healthRoutes } from './routes/health.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { predictRoutes } from './routes/predict.ts'
@@ -66,10 +67,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(healthRoutes, { lifecycle })
   await app.register(versionRoutes, { revision: config.revision })
   await app.register(metricsRoutes, { registry })
+  const counts = createPriceCounts(registry, catalogue)
   await app.register(async (prices) => {
     await prices.register(overloadPlugin, { maxEventLoopDelayMs: config.maxEventLoopDelayMs })
-    await prices.register(quoteRoutes, { catalogue, now })
-    await prices.register(predictRoutes, { market: createMarket(config.seed, catalogue), now })
+    await prices.register(quoteRoutes, { catalogue, counts, now })
+    await prices.register(predictRoutes, { market: createMarket(config.seed, catalogue), counts, now })
   })
   return app
 }

@@ -15,7 +15,7 @@ import { createSnapshotStore } from './kube/snapshots.ts'
 import { createStatusWriter } from './kube/status.ts'
 import { createTransport } from './kube/transport.ts'
 import { createWatchSource } from './kube/watch.ts'
-import { AcrTagSource } from './registry/acr.ts'
+import { AcrTagSource, defaultLimits } from './registry/acr.ts'
 import { createDispatcher } from './registry/dispatcher.ts'
 import { createWorkloadIdentityCredential } from './registry/identity.ts'
 import { systemClock as clock } from './runtime/clock.ts'
@@ -58,7 +58,10 @@ async function main(): Promise<number> {
 async function run(config: Config, log: Log, stopping: AbortController): Promise<void> {
   const { signal } = stopping
   const { lease, podName, podNamespace } = config
-  const metrics = createMetrics()
+  const metrics = createMetrics({
+    registries: config.registries,
+    requestsPerMinute: defaultLimits.requests.perMinute,
+  })
   const transport = createTransport({
     config: loadKubeConfig(config.kubeconfig === undefined ? {} : { file: config.kubeconfig }),
     userAgent: 'windlass',

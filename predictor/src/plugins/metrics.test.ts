@@ -30,9 +30,33 @@ t.test('no client can make the set of labels grow', async (t) => {
   for (const method of ['PROPFIND', 'MKCOL'] as const) await app.inject({ method, url: '/quote' })
 
   const { values } = await registry.getMetricsAsJSON().then(([requests]) => requests ?? { values: [] })
-  t.same(values.map(({ labels: { method, route, status } }) => `${method} ${route} ${status}`).sort(), [
+  const counted = values.filter(({ value }) => value > 0)
+  t.same(counted.map(({ labels: { method, route, status } }) => `${method} ${route} ${status}`).sort(), [
     'GET /quote 400',
     'GET unmatched 404',
     'other unmatched 405',
   ])
+})
+
+t.test('every answer that a route may give is counted from zero', async (t) => {
+  const app = await openApp(t)
+
+  const { payload } = await app.inject('/metrics')
+  t.match(payload, 'http_requests_total{method="POST",route="/predict",status="503"} 0\n')
+  t.match(payload, 'http_requests_total{method="GET",route="/quote",status="500"} 0\n')
+  t.notMatch(payload, /http_requests_total\{method="HEAD"/)
+})
+
+t.test('prices are counted by operation and symbol, and all that nobody knows as one', async (t) => {
+  const app = await openApp(t)
+  const start = await app.inject('/metrics')
+  t.match(start.payload, 'predictor_prices_total{operation="predict",symbol="SOL"} 0\n')
+  for (const symbol of ['btc', 'BTC', 'DOGE', 'XRP']) await app.inject(`/quote?symbol=${symbol}`)
+  await app.inject({ method: 'POST', url: '/predict?symbol=eth' })
+
+  const { payload } = await app.inject('/metrics')
+  t.match(payload, 'predictor_prices_total{operation="quote",symbol="BTC"} 2\n')
+  t.match(payload, 'predictor_prices_total{operation="quote",symbol="unsupported"} 2\n')
+  t.match(payload, 'predictor_prices_total{operation="predict",symbol="ETH"} 1\n')
+  t.notMatch(payload, /DOGE|XRP/)
 })

@@ -2,6 +2,7 @@ import { Type, type FastifyPluginCallbackTypebox } from '@fastify/type-provider-
 import { bodyErrors } from '../errors.ts'
 import { currency, source } from '../model/catalogue.ts'
 import type { Market } from '../model/market.ts'
+import type { PriceCounts } from '../price-counts.ts'
 import {
   normalizeSymbol,
   originFields,
@@ -13,6 +14,7 @@ import {
 
 export interface PredictOptions {
   readonly market: Market
+  readonly counts: PriceCounts
   readonly now: () => number
 }
 
@@ -30,7 +32,7 @@ const Prediction = Type.Object({
   ),
 })
 
-export const predictRoutes: FastifyPluginCallbackTypebox<PredictOptions> = (app, { market, now }, done) => {
+export const predictRoutes: FastifyPluginCallbackTypebox<PredictOptions> = (app, { market, counts, now }, done) => {
   app.post(
     '/predict',
     {
@@ -44,6 +46,7 @@ export const predictRoutes: FastifyPluginCallbackTypebox<PredictOptions> = (app,
     },
     (request) => {
       const symbol = normalizeSymbol(request.query.symbol)
+      counts.asked('predict', symbol)
       const atMs = now()
       const prediction = market.predict(symbol, atMs)
       if (prediction === undefined) throw unsupportedSymbol()

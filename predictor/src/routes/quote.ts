@@ -1,5 +1,6 @@
 import { Type, type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { currency, source, type Catalogue } from '../model/catalogue.ts'
+import type { PriceCounts } from '../price-counts.ts'
 import {
   normalizeSymbol,
   originFields,
@@ -11,6 +12,7 @@ import {
 
 export interface QuoteOptions {
   readonly catalogue: Catalogue
+  readonly counts: PriceCounts
   readonly now: () => number
 }
 
@@ -20,7 +22,7 @@ const Quote = Type.Object({
   ...originFields,
 })
 
-export const quoteRoutes: FastifyPluginCallbackTypebox<QuoteOptions> = (app, { catalogue, now }, done) => {
+export const quoteRoutes: FastifyPluginCallbackTypebox<QuoteOptions> = (app, { catalogue, counts, now }, done) => {
   app.get(
     '/quote',
     {
@@ -32,7 +34,9 @@ export const quoteRoutes: FastifyPluginCallbackTypebox<QuoteOptions> = (app, { c
       },
     },
     (request) => {
-      const instrument = catalogue.get(normalizeSymbol(request.query.symbol))
+      const symbol = normalizeSymbol(request.query.symbol)
+      counts.asked('quote', symbol)
+      const instrument = catalogue.get(symbol)
       if (instrument === undefined) throw unsupportedSymbol()
       return {
         symbol: instrument.symbol,

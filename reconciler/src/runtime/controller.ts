@@ -1,4 +1,5 @@
 import type { Delivery } from '../api/delivery.ts'
+import { measureDelivery } from '../core/delivery-measures.ts'
 import { isAwaited } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import { createTagPatterns } from '../core/tag-pattern.ts'
@@ -52,7 +53,8 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
     const startedMs = clock.monotonicMs()
     const { result, next } = await contain(key, memory, () => reconcile(delivery, memory, options, term))
     metrics.reconciled(result, clock.monotonicMs() - startedMs)
-    describe(world.deliveries.get(key))
+    const now = world.deliveries.get(key)
+    if (now !== undefined) metrics.describe(now.metadata, measureDelivery(now))
     if (!signal.aborted) comeBack(key, memory, next)
   }
 
@@ -82,12 +84,15 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
     queue.addAfter(key, restlessMs)
   }
 
-  function memoryOf(key: string, { metadata: { uid } }: Delivery): Memory {
+  function memoryOf(key: string, delivery: Delivery): Memory {
+    const { uid } = delivery.metadata
     const known = memories.get(key)
     if (known?.uid === uid) return known
     forget(key)
     const memory = newMemory(uid)
     memories.set(key, memory)
+    // Before it is reconciled for the first time: what that counts adds to series that have begun.
+    metrics.describe(delivery.metadata, measureDelivery(delivery))
     return memory
   }
 
@@ -97,19 +102,6 @@ export async function lead(options: ControllerOptions, { epoch, signal }: Leader
     rolloutPods.release(key)
     world.objects.forget(key)
     metrics.forget(labelsOf(key))
-  }
-
-  function describe(delivery: Delivery | undefined): void {
-    if (delivery === undefined) return
-    const { metadata, spec, status } = delivery
-    const isTrue = (type: string) =>
-      status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') ?? false
-    metrics.describe(metadata, {
-      repository: spec.image.repository,
-      isReady: isTrue('Ready'),
-      isStalled: isTrue('Stalled'),
-      isPaused: isTrue('Paused'),
-    })
   }
 
   function onChange({ key, isStatusOnly }: WorldChange): void {

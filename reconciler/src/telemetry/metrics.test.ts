@@ -1,8 +1,10 @@
 import t from 'tap'
+import { deliveryStates, measureDelivery } from '../core/delivery-measures.ts'
+import { spec } from '../core/test-builders.ts'
 import { createMetrics } from './metrics.ts'
 
 const web = { namespace: 'team', name: 'web' }
-const state = { repository: 'contoso.azurecr.io/web', isReady: true, isStalled: false, isPaused: false }
+const state = { ...measureDelivery({ spec: spec() }), state: 'ready', isReady: true } as const
 
 t.test('what is counted by result is zero from the start', async (t) => {
   const body = await exposed(createMetrics())
@@ -12,6 +14,15 @@ t.test('what is counted by result is zero from the start', async (t) => {
   t.match(body, 'windlass_watch_restarts_total{cause="stalled"} 0')
   t.match(body, 'windlass_bugs_total 0')
   t.match(body, 'windlass_leader 0')
+})
+
+t.test('of each registry the limit is told, and what is counted is zero from the start', async (t) => {
+  const body = await exposed(createMetrics({ registries: ['contoso.azurecr.io'], requestsPerMinute: 120 }))
+
+  t.match(body, 'windlass_registry_request_limit_per_second{registry="contoso.azurecr.io"} 2')
+  for (const result of ['2xx', '5xx', 'timeout']) {
+    t.match(body, `windlass_registry_requests_total{registry="contoso.azurecr.io",result="${result}"} 0`)
+  }
 })
 
 t.test('the series of a Delivery begin at zero', async (t) => {
@@ -27,17 +38,38 @@ t.test('the series of a Delivery begin at zero', async (t) => {
   t.match(body, 'windlass_delivery_ready{delivery_namespace="team",delivery="web"} 1')
   t.match(body, 'windlass_delivery_stalled{delivery_namespace="team",delivery="web"} 0')
   t.match(body, 'windlass_rollouts_total{delivery_namespace="team",delivery="web",outcome="failed"} 0')
+  t.match(body, 'windlass_push_to_ready_seconds_bucket{le="+Inf",delivery_namespace="team",delivery="web"} 0')
+  t.match(body, 'windlass_push_to_ready_seconds_count{delivery_namespace="team",delivery="web"} 0')
+  t.match(body, 'windlass_delivery_paused_since_timestamp_seconds{delivery_namespace="team",delivery="web"} 0')
+})
+
+t.test('a Delivery is in one state of all', async (t) => {
+  const metrics = createMetrics()
+  metrics.describe(web, state)
+
+  metrics.describe(web, { ...state, state: 'rolledBack' })
+
+  const lines = (await exposed(metrics)).split('\n').filter((line) => line.startsWith('windlass_delivery_state{'))
+  t.same(
+    lines,
+    deliveryStates.map(
+      (name) =>
+        `windlass_delivery_state{delivery_namespace="team",delivery="web",state="${name}"} ${Number(name === 'rolledBack')}`,
+    ),
+  )
 })
 
 t.test('a count is not set back by describing the Delivery again', async (t) => {
   const metrics = createMetrics()
   metrics.describe(web, state)
   metrics.rolloutEnded(web, 'ready')
+  metrics.pushToReady(web, 4_000)
 
   metrics.describe(web, { ...state, isReady: false })
 
   const body = await exposed(metrics)
   t.match(body, 'windlass_rollouts_total{delivery_namespace="team",delivery="web",outcome="ready"} 1')
+  t.match(body, 'windlass_push_to_ready_seconds_sum{delivery_namespace="team",delivery="web"} 4')
   t.match(body, 'windlass_delivery_ready{delivery_namespace="team",delivery="web"} 0')
 })
 

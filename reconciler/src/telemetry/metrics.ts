@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { deliveryStates, type DeliveryMeasures } from '../core/delivery-measures.ts'
 
 /** All that a label may say of a Delivery: tags, digests and messages would make series without end. */
 export interface DeliveryLabels {
@@ -18,11 +19,13 @@ export type RolloutOutcome = (typeof rolloutOutcomes)[number]
 export const watchRestartCauses = ['ended', 'expired', 'stalled', 'failed'] as const
 export type WatchRestartCause = (typeof watchRestartCauses)[number]
 
-export interface DeliveryState {
-  readonly repository: string
-  readonly isReady: boolean
-  readonly isStalled: boolean
-  readonly isPaused: boolean
+export const registryResults = ['2xx', '3xx', '4xx', '5xx', 'timeout', 'failed', 'aborted'] as const
+
+export interface MetricsOptions {
+  /** Hosts that are asked; what is counted of each begins at zero. */
+  readonly registries?: readonly string[]
+  /** How many requests a minute may go to each. */
+  readonly requestsPerMinute?: number
 }
 
 /** The metrics of one process; docs/metrics.md describes each. */
@@ -44,13 +47,13 @@ export interface Metrics {
   wentBack(delivery: DeliveryLabels, outcome: RolloutOutcome): void
   pushToReady(delivery: DeliveryLabels, durationMs: number): void
   driftCorrected(delivery: DeliveryLabels, objects: number): void
-  /** Says how it stands with a Delivery, and begins its series at zero. */
-  describe(delivery: DeliveryLabels, state: DeliveryState): void
+  /** Says how it stands with a Delivery; the first time, before anything is counted of it, begins its series at zero. */
+  describe(delivery: DeliveryLabels, measures: DeliveryMeasures): void
   /** Ends the series of a Delivery that is gone, or of which another process tells from now on. */
   forget(delivery: DeliveryLabels): void
 }
 
-export function createMetrics(): Metrics {
+export function createMetrics({ registries = [], requestsPerMinute = 0 }: MetricsOptions = {}): Metrics {
   const registry = new Registry()
   const series = defineSeries(registry)
   const repositories = new Map<string, string>()
@@ -58,6 +61,10 @@ export function createMetrics(): Metrics {
   for (const result of reconcileResults) series.reconciles.inc({ result }, 0)
   for (const result of pollResults) series.polls.inc({ result }, 0)
   for (const cause of watchRestartCauses) series.watchRestarts.inc({ cause }, 0)
+  for (const host of registries) {
+    series.registryLimit.set({ registry: host }, requestsPerMinute / 60)
+    for (const result of registryResults) series.registryRequests.inc({ registry: host, result }, 0)
+  }
 
   function forget(delivery: DeliveryLabels): void {
     const labels = labelsOf(delivery)
@@ -68,8 +75,19 @@ export function createMetrics(): Metrics {
       series.rollouts.remove({ ...labels, outcome })
       series.rollbacks.remove({ ...labels, outcome })
     }
-    const { ready, stalled, paused, lastGoodPoll, corrections, pushToReady } = series
-    for (const metric of [ready, stalled, paused, lastGoodPoll, corrections, pushToReady]) metric.remove(labels)
+    for (const state of deliveryStates) series.state.remove({ ...labels, state })
+    for (const metric of Object.values(series.perDelivery)) metric.remove(labels)
+  }
+
+  /** A series that begins with its first observation hides it: a rate is seen between two values. */
+  function beginAtZero(delivery: DeliveryLabels): void {
+    const labels = labelsOf(delivery)
+    for (const outcome of rolloutOutcomes) {
+      series.rollouts.inc({ ...labels, outcome }, 0)
+      series.rollbacks.inc({ ...labels, outcome }, 0)
+    }
+    series.perDelivery.corrections.inc(labels, 0)
+    series.perDelivery.pushToReady.zero(labels)
   }
 
   return {
@@ -79,7 +97,7 @@ export function createMetrics(): Metrics {
       series.reconcileDuration.observe(durationMs / 1000)
     },
     polled: (result) => series.polls.inc({ result }),
-    pollSucceeded: (delivery, atMs) => series.lastGoodPoll.set(labelsOf(delivery), atMs / 1000),
+    pollSucceeded: (delivery, atMs) => series.perDelivery.lastGoodPoll.set(labelsOf(delivery), atMs / 1000),
     registryRequested: (name, result) => series.registryRequests.inc({ registry: name, result }),
     watchRestarted: (cause) => series.watchRestarts.inc({ cause }),
     eventLost: () => series.lostEvents.inc(),
@@ -88,29 +106,33 @@ export function createMetrics(): Metrics {
     leading: (isLeader) => series.leader.set(Number(isLeader)),
     rolloutEnded: (delivery, outcome) => series.rollouts.inc({ ...labelsOf(delivery), outcome }),
     wentBack: (delivery, outcome) => series.rollbacks.inc({ ...labelsOf(delivery), outcome }),
-    pushToReady: (delivery, durationMs) => series.pushToReady.observe(labelsOf(delivery), durationMs / 1000),
-    driftCorrected: (delivery, objects) => series.corrections.inc(labelsOf(delivery), objects),
-    describe(delivery, { repository, isReady, isStalled, isPaused }) {
+    pushToReady: (delivery, durationMs) =>
+      series.perDelivery.pushToReady.observe(labelsOf(delivery), durationMs / 1000),
+    driftCorrected: (delivery, objects) => series.perDelivery.corrections.inc(labelsOf(delivery), objects),
+    describe(delivery, measures) {
       const labels = labelsOf(delivery)
+      const { repository } = measures
       const before = repositories.get(keyOf(delivery))
+      if (before === undefined) beginAtZero(delivery)
       if (before !== undefined && before !== repository) series.info.remove({ ...labels, repository: before })
       repositories.set(keyOf(delivery), repository)
       series.info.set({ ...labels, repository }, 1)
-      series.ready.set(labels, Number(isReady))
-      series.stalled.set(labels, Number(isStalled))
-      series.paused.set(labels, Number(isPaused))
-      for (const outcome of rolloutOutcomes) {
-        series.rollouts.inc({ ...labels, outcome }, 0)
-        series.rollbacks.inc({ ...labels, outcome }, 0)
-      }
-      series.corrections.inc(labels, 0)
+      for (const state of deliveryStates) series.state.set({ ...labels, state }, Number(state === measures.state))
+      const { ready, stalled, paused, pausedSince, quarantined, drifted, contested } = series.perDelivery
+      ready.set(labels, Number(measures.isReady))
+      stalled.set(labels, Number(measures.isStalled))
+      paused.set(labels, Number(measures.isPaused))
+      pausedSince.set(labels, measures.pausedSinceMs / 1000)
+      quarantined.set(labels, measures.quarantinedReleases)
+      drifted.set(labels, measures.driftedObjects)
+      contested.set(labels, Number(measures.isDriftContested))
     },
     forget,
   }
 }
 
 /** Not `namespace` and `name`: Prometheus gives a pod's series the pod's own `namespace`, and would rename ours. */
-const perDelivery = ['delivery_namespace', 'delivery'] as const
+const deliveryLabels = ['delivery_namespace', 'delivery'] as const
 
 function defineSeries(registry: Registry) {
   const registers = [registry]
@@ -120,13 +142,7 @@ function defineSeries(registry: Registry) {
     new Counter({ name, help, labelNames, registers })
 
   return {
-    pushToReady: new Histogram({
-      name: 'windlass_push_to_ready_seconds',
-      help: 'From the creation of the tag to its release being ready.',
-      labelNames: perDelivery,
-      buckets: [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600],
-      registers,
-    }),
+    perDelivery: definePerDelivery(registry),
     reconcileDuration: new Histogram({
       name: 'windlass_reconcile_duration_seconds',
       help: 'How long one reconcile took.',
@@ -139,30 +155,64 @@ function defineSeries(registry: Registry) {
       'registry',
       'result',
     ]),
+    registryLimit: gauge(
+      'windlass_registry_request_limit_per_second',
+      'How many requests a second may go to a registry, in the long run.',
+      ['registry'],
+    ),
     watchRestarts: counter('windlass_watch_restarts_total', 'Watches that began again, by cause.', ['cause']),
     lostEvents: counter('windlass_lost_events_total', 'Kubernetes Events that could not be written.'),
     bugs: counter('windlass_bugs_total', 'What escaped and should not have; each is in the log.'),
     depth: gauge('windlass_work_queue_depth', 'Keys that wait for a worker.'),
     leader: gauge('windlass_leader', '1 where this process is the leader.'),
-    info: gauge('windlass_delivery_info', '1 for each Delivery.', [...perDelivery, 'repository']),
-    ready: gauge('windlass_delivery_ready', '1 where the condition Ready is True.', perDelivery),
-    stalled: gauge('windlass_delivery_stalled', '1 where the condition Stalled is True.', perDelivery),
-    paused: gauge('windlass_delivery_paused', '1 where an annotation pauses it.', perDelivery),
-    lastGoodPoll: gauge(
-      'windlass_last_good_poll_timestamp_seconds',
-      'When the registry was last read completely for it.',
-      perDelivery,
-    ),
-    rollouts: counter('windlass_rollouts_total', 'Rollouts that ended, by outcome.', [...perDelivery, 'outcome']),
+    info: gauge('windlass_delivery_info', '1 for each Delivery.', [...deliveryLabels, 'repository']),
+    state: gauge('windlass_delivery_state', '1 for the state that it is in, 0 for the others.', [
+      ...deliveryLabels,
+      'state',
+    ]),
+    rollouts: counter('windlass_rollouts_total', 'Rollouts that ended, by outcome.', [...deliveryLabels, 'outcome']),
     rollbacks: counter('windlass_rollbacks_total', 'Goings back to the last good release that ended, by outcome.', [
-      ...perDelivery,
+      ...deliveryLabels,
       'outcome',
     ]),
-    corrections: counter('windlass_drift_corrections_total', 'Objects whose drift was taken back.', perDelivery),
   }
 }
 
-function labelsOf({ namespace, name }: DeliveryLabels): Record<(typeof perDelivery)[number], string> {
+/** Of a Delivery, with no other label. */
+function definePerDelivery(registry: Registry) {
+  const common = { labelNames: deliveryLabels, registers: [registry] }
+  const gauge = (name: string, help: string) => new Gauge({ name, help, ...common })
+
+  return {
+    pushToReady: new Histogram({
+      name: 'windlass_push_to_ready_seconds',
+      help: 'From the creation of the tag to its release being ready.',
+      buckets: [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600],
+      ...common,
+    }),
+    ready: gauge('windlass_delivery_ready', '1 where the condition Ready is True.'),
+    stalled: gauge('windlass_delivery_stalled', '1 where the condition Stalled is True.'),
+    paused: gauge('windlass_delivery_paused', '1 where an annotation pauses it.'),
+    pausedSince: gauge(
+      'windlass_delivery_paused_since_timestamp_seconds',
+      'Since when an annotation pauses it; 0 where none does.',
+    ),
+    quarantined: gauge('windlass_delivery_quarantined_releases', 'Releases in quarantine.'),
+    drifted: gauge('windlass_delivery_drifted_objects', 'Objects that are left as another hand made them.'),
+    contested: gauge('windlass_delivery_drift_contested', '1 where another hand undid five corrections in a row.'),
+    lastGoodPoll: gauge(
+      'windlass_last_good_poll_timestamp_seconds',
+      'When the registry was last read completely for it.',
+    ),
+    corrections: new Counter({
+      name: 'windlass_drift_corrections_total',
+      help: 'Objects whose drift was taken back.',
+      ...common,
+    }),
+  }
+}
+
+function labelsOf({ namespace, name }: DeliveryLabels): Record<(typeof deliveryLabels)[number], string> {
   return { delivery_namespace: namespace, delivery: name }
 }
 

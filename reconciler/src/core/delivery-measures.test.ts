@@ -1,0 +1,68 @@
+import t from 'tap'
+import type { Condition, DeliveryStatus } from '../api/delivery.ts'
+import { deliveryStates, measureDelivery, type DeliveryState } from './delivery-measures.ts'
+import { rollout, spec } from './test-builders.ts'
+
+const noon = '2026-03-01T12:00:00Z'
+
+function condition(type: string, reason: string, status: 'True' | 'False' = 'True'): Condition {
+  return { type, status, reason, message: '', lastTransitionTime: noon }
+}
+
+const ready = condition('Ready', 'Ready')
+const unready = (reason: string) => condition('Ready', reason, 'False')
+const stalled = condition('Stalled', 'RolloutFailed')
+const paused = condition('Paused', 'Paused')
+
+const cases: ReadonlyArray<readonly [says: string, status: DeliveryStatus | undefined, state: DeliveryState]> = [
+  ['before its first status it waits', undefined, 'waiting'],
+  ['what runs and is healthy is ready', { conditions: [ready] }, 'ready'],
+  ['what is not ready, for any reason but those below, waits', { conditions: [unready('BundlePending')] }, 'waiting'],
+  ['a release under way rolls out', { rollout: rollout(), conditions: [unready('Progressing')] }, 'rollingOut'],
+  ['the last good one under way goes back', { rollout: rollout({ purpose: 'GoBack' }) }, 'goingBack'],
+  [
+    'a rollout that holds is stalled',
+    { rollout: rollout({ phase: 'Failed' }), conditions: [unready('RolloutTimeout'), stalled] },
+    'stalled',
+  ],
+  ['after going back it is rolled back', { conditions: [unready('RolledBack')] }, 'rolledBack'],
+  ['a pause comes first', { rollout: rollout(), conditions: [ready, stalled, paused] }, 'paused'],
+]
+
+for (const [says, status, state] of cases) {
+  t.test(says, async (t) => {
+    t.equal(measureDelivery({ spec: spec(), ...(status && { status }) }).state, state)
+  })
+}
+
+t.test('every state has a case', async (t) => {
+  t.same(new Set(cases.map(([, , state]) => state)), new Set(deliveryStates))
+})
+
+t.test('conditions, quarantine, drift and the begin of a pause are measured', async (t) => {
+  const entry = { tag: 'a', digest: 'sha256:a', reason: 'CrashLooping', message: '', at: noon }
+  const status: DeliveryStatus = {
+    conditions: [ready, condition('Stalled', 'X', 'False'), paused],
+    quarantine: [entry, { ...entry, tag: 'b' }],
+    drifted: [{ kind: 'Deployment', name: 'web', since: noon }],
+  }
+  t.match(measureDelivery({ spec: spec(), status }), {
+    isReady: true,
+    isStalled: false,
+    isPaused: true,
+    isDriftContested: false,
+    pausedSinceMs: Date.parse(noon),
+    quarantinedReleases: 2,
+    driftedObjects: 1,
+  })
+  t.match(measureDelivery({ spec: spec() }), { pausedSinceMs: 0, quarantinedReleases: 0, driftedObjects: 0 })
+})
+
+t.test('drift is contested where it stalls by that reason, and only there', async (t) => {
+  const contested = unready('DriftContested')
+  const of = (...conditions: readonly Condition[]) =>
+    measureDelivery({ spec: spec(), status: { conditions: [...conditions] } }).isDriftContested
+  t.equal(of(contested, condition('Stalled', 'DriftContested')), true)
+  t.equal(of(contested), false)
+  t.equal(of(unready('ApplyRefused'), stalled), false)
+})

@@ -1,0 +1,65 @@
+/** How it stands with a Delivery, in numbers: what is measured of its spec and status. */
+import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
+import { parseTime } from '../api/time.ts'
+
+/** Each Delivery is in one of these, in the order in which they are looked for. */
+export const deliveryStates = [
+  'paused',
+  'goingBack',
+  'rollingOut',
+  'stalled',
+  'rolledBack',
+  'ready',
+  'waiting',
+] as const
+export type DeliveryState = (typeof deliveryStates)[number]
+
+export interface DeliveryMeasures {
+  readonly repository: string
+  readonly state: DeliveryState
+  readonly isReady: boolean
+  readonly isStalled: boolean
+  readonly isPaused: boolean
+  readonly isDriftContested: boolean
+  /** 0 where it is not paused. */
+  readonly pausedSinceMs: number
+  readonly quarantinedReleases: number
+  /** Left as another hand made them. */
+  readonly driftedObjects: number
+}
+
+export function measureDelivery({ spec, status = {} }: Pick<Delivery, 'spec' | 'status'>): DeliveryMeasures {
+  const paused = trueCondition(status, 'Paused')
+  const isStalled = trueCondition(status, 'Stalled') !== undefined
+  return {
+    repository: spec.image.repository,
+    state: stateOf(status),
+    isReady: trueCondition(status, 'Ready') !== undefined,
+    isStalled,
+    isPaused: paused !== undefined,
+    isDriftContested: isStalled && readyReason(status) === 'DriftContested',
+    pausedSinceMs: parseTime(paused?.lastTransitionTime ?? '') ?? 0,
+    quarantinedReleases: status.quarantine?.length ?? 0,
+    driftedObjects: status.drifted?.length ?? 0,
+  }
+}
+
+/** What `kubectl get deliveries` shows as STATE, in seven words. */
+function stateOf(status: DeliveryStatus): DeliveryState {
+  const { rollout } = status
+  if (trueCondition(status, 'Paused') !== undefined) return 'paused'
+  if (rollout !== undefined && rollout.phase !== 'Failed') {
+    return rollout.purpose === 'GoBack' ? 'goingBack' : 'rollingOut'
+  }
+  if (trueCondition(status, 'Stalled') !== undefined) return 'stalled'
+  if (readyReason(status) === 'RolledBack') return 'rolledBack'
+  return trueCondition(status, 'Ready') === undefined ? 'waiting' : 'ready'
+}
+
+function readyReason({ conditions }: DeliveryStatus): string | undefined {
+  return conditions?.find(({ type }) => type === 'Ready')?.reason
+}
+
+function trueCondition({ conditions }: DeliveryStatus, type: string) {
+  return conditions?.find((condition) => condition.type === type && condition.status === 'True')
+}
