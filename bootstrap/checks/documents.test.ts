@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Registry } from 'prom-client'
 import t from 'tap'
+import { alertRules } from '../../dashboards/src/rules/rule-groups.ts'
 import { keys as predictorKeys } from '../../predictor/src/config.ts'
 import { openApp } from '../../predictor/src/testing.ts'
 import {
@@ -102,7 +103,13 @@ t.test(
 t.test('whatever is written like a reason is one, or is known to be something else', async (t) => {
   const operatorPages = pages.filter(({ path }) => /^(README|docs\/[^/]+)\.md$/.test(path))
   const somethingElse = ['AcrPull', 'AcrPush', 'ErrImagePull', 'GoBack', 'ImagePullBackOff', 'RoleBinding', 'RollBack']
-  const known = new Set([...Object.keys(reasons), ...supportedKinds.map(({ kind }) => kind), ...somethingElse])
+  const alerts = alertRules.map(({ alert }) => alert)
+  const known = new Set([
+    ...Object.keys(reasons),
+    ...supportedKinds.map(({ kind }) => kind),
+    ...alerts,
+    ...somethingElse,
+  ])
   const spans = operatorPages.map(({ path, text }) => ({ path, text: codeSpans(text).join('\n') }))
   t.same(strayNames(spans, /^[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]+)+$/gm, known), [])
 })

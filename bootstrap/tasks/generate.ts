@@ -4,22 +4,18 @@ import { dirname, join } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { stringify } from 'yaml'
 import { counted } from '../local/counted.ts'
+import { generatedFiles, type GeneratedFile } from '../../dashboards/src/generated-files.ts'
 import { deliveryCrd } from '../../reconciler/src/api/crd.ts'
-
-interface Generated {
-  readonly path: string
-  readonly source: string
-  readonly object: unknown
-}
 
 const root = join(import.meta.dirname, '../..')
 
-const files: readonly Generated[] = [
+const files: readonly GeneratedFile[] = [
   {
     path: 'manifests/crd/customresourcedefinition-deliveries.windlass.dev.yaml',
     source: 'reconciler/src/api/delivery.ts',
     object: deliveryCrd(),
   },
+  ...generatedFiles,
 ]
 
 const isCheck = process.argv.includes('--check')
@@ -36,10 +32,16 @@ if (outdated.length === 0) console.log(`all that is generated is up to date (${c
 process.exitCode = isCheck && outdated.length > 0 ? 1 : 0
 
 async function print(path: string, source: string, object: unknown): Promise<string> {
-  const head = `# Generated from ${source} by \`npm run generate\`; change that, not this.\n`
   // Two generators of one file would never agree with `npm run check`, so the formatter has the last word here too.
   const config = await resolveConfig(join(root, path))
-  return format(head + stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }), { ...config, filepath: path })
+  return format(asText(path, source, object), { ...config, filepath: path })
+}
+
+/** JSON has no place for a comment that says where it comes from. */
+function asText(path: string, source: string, object: unknown): string {
+  if (path.endsWith('.json')) return JSON.stringify(object)
+  const head = `# Generated from ${source} by \`npm run generate\`; change that, not this.\n`
+  return head + stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -1,0 +1,19 @@
+/** What is promised, and from when on somebody is told; rules, dashboards and docs/operations.md go by these. */
+
+/** Share of answers on prices that are no error of the service, over thirty days. */
+export const availability = 0.999
+
+/** Share of answers on prices that come within the time; the time is a bucket of the histogram. */
+export const latency = { objective: 0.99, withinS: 0.1 } as const
+
+/** Share of releases that are ready within the time after their push, over a day; the time is a bucket, too. */
+export const pushToReady = { objective: 0.9, withinS: 300 } as const
+
+/** A pause that lasts longer was perhaps forgotten. */
+export const pausedTooLongS = 4 * 3_600
+
+/** Far above the default schedule of a Delivery, which polls each half minute. */
+export const pollTooOldS = 15 * 60
+
+/** Share of failed polls from which on the registry counts as failing. */
+export const failedPolls = 0.5

@@ -1,0 +1,142 @@
+import type { AlertCase, Series } from './alert-case.ts'
+
+const inPredictor = { namespace: 'predictor' }
+
+/** A thousand answers a minute, so many of them errors; as promtool's values of both counters. */
+function answers(good: string, bad: string): Series {
+  const of = (status: string) =>
+    `http_requests_total{job="predictor",namespace="predictor",pod="a",method="GET",route="/quote",status="${status}"}`
+  return { [of('200')]: good, [of('500')]: bad }
+}
+
+function durations(within: string, all: string): Series {
+  const labels = 'job="predictor",namespace="predictor",pod="a",method="POST",route="/predict",status="200"'
+  return {
+    [`http_request_duration_seconds_bucket{${labels},le="0.1"}`]: within,
+    [`http_request_duration_seconds_count{${labels}}`]: all,
+  }
+}
+
+function up(...pods: readonly string[]): Series {
+  return Object.fromEntries(
+    pods.map((values, index) => [`up{job="predictor",namespace="predictor",pod="p${index}"}`, values]),
+  )
+}
+
+const errorsFast =
+  "In predictor so many answers on prices are errors of the service that the month's budget is gone within days."
+const errorsSlow =
+  "In predictor so many answers on prices are errors of the service that the month's budget will not last."
+const slowFast =
+  "In predictor so many answers on prices take longer than 0.1 s that the month's budget is gone within days."
+const slowSlow = "In predictor so many answers on prices take longer than 0.1 s that the month's budget will not last."
+
+export const predictorCases: readonly AlertCase[] = [
+  {
+    alert: 'PredictorDown',
+    says: 'no pod answers',
+    series: up('1 1 0x10', '0x12'),
+    at: '6m',
+    fires: [{ labels: {}, summary: 'No pod of the predictor answers Prometheus.' }],
+  },
+  {
+    alert: 'PredictorDown',
+    says: 'there is no pod at all',
+    series: {},
+    at: '6m',
+    fires: [{ labels: {}, summary: 'No pod of the predictor answers Prometheus.' }],
+  },
+  { alert: 'PredictorDown', says: 'one of two answers', series: up('1x10', '0x10'), at: '8m', fires: [] },
+  { alert: 'PredictorDown', says: 'one scrape failed', series: up('1 1 1 0 1x10'), at: '4m', fires: [] },
+  {
+    alert: 'PredictorErrorBudgetBurningFast',
+    says: 'two of a hundred answers are errors',
+    series: answers('0+980x40', '0+20x40'),
+    at: '30m',
+    fires: [{ labels: inPredictor, summary: errorsFast }],
+  },
+  {
+    alert: 'PredictorErrorBudgetBurningFast',
+    says: 'one of a hundred, which goes on for long enough to matter',
+    series: answers('0+990x40', '0+10x40'),
+    at: '35m',
+    fires: [{ labels: inPredictor, summary: errorsFast }],
+  },
+  {
+    alert: 'PredictorErrorBudgetBurningFast',
+    says: 'five of a thousand are no matter for the night',
+    series: answers('0+995x40', '0+5x40'),
+    at: '35m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorErrorBudgetBurningFast',
+    says: 'it was bad, and is over for half an hour',
+    series: answers('0+500x10 5000+1000x50', '0+500x10 5000x50'),
+    at: '50m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorErrorBudgetBurningFast',
+    says: 'without a request there is no error',
+    series: answers('7x40', '3x40'),
+    at: '35m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorErrorBudgetBurningSlowly',
+    says: 'two of a thousand, all the time',
+    series: answers('0+998x60', '0+2x60'),
+    at: '50m',
+    fires: [{ labels: inPredictor, summary: errorsSlow }],
+  },
+  {
+    alert: 'PredictorErrorBudgetBurningSlowly',
+    says: 'half of what the objective allows',
+    series: answers('0+1999x60', '0+1x60'),
+    at: '50m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorLatencyBudgetBurningFast',
+    says: 'a fifth of the answers is slow',
+    series: durations('0+800x40', '0+1000x40'),
+    at: '30m',
+    fires: [{ labels: inPredictor, summary: slowFast }],
+  },
+  {
+    alert: 'PredictorLatencyBudgetBurningFast',
+    says: 'one in twenty is no matter for the night',
+    series: durations('0+950x40', '0+1000x40'),
+    at: '30m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorLatencyBudgetBurningSlowly',
+    says: 'two of a hundred, all the time',
+    series: durations('0+980x60', '0+1000x60'),
+    at: '50m',
+    fires: [{ labels: inPredictor, summary: slowSlow }],
+  },
+  {
+    alert: 'PredictorLatencyBudgetBurningSlowly',
+    says: 'half of what the objective allows',
+    series: durations('0+995x60', '0+1000x60'),
+    at: '50m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorMetricsAbsent',
+    says: 'pods are scraped, and answer something else',
+    series: up('1x20'),
+    at: '15m',
+    fires: [{ labels: { job: 'predictor' }, summary: 'Prometheus has no metrics of the predictor.' }],
+  },
+  {
+    alert: 'PredictorMetricsAbsent',
+    says: 'they are there',
+    series: answers('0x20', '0x20'),
+    at: '15m',
+    fires: [],
+  },
+]

@@ -1,0 +1,216 @@
+import type { AlertCase, Series } from './alert-case.ts'
+
+const delivery = { delivery_namespace: 'shop', delivery: 'web' }
+const ofDelivery = 'delivery_namespace="shop",delivery="web",pod="a"'
+
+const paused = (isPaused: string, since: string): Series => ({
+  [`windlass_delivery_paused{${ofDelivery}}`]: isPaused,
+  [`windlass_delivery_paused_since_timestamp_seconds{${ofDelivery}}`]: since,
+})
+const stalled = (isStalled: string, isContested: string): Series => ({
+  [`windlass_delivery_stalled{${ofDelivery}}`]: isStalled,
+  [`windlass_delivery_drift_contested{${ofDelivery}}`]: isContested,
+})
+const states = (ready: string, rolledBack: string): Series => ({
+  [`windlass_delivery_state{${ofDelivery},state="ready"}`]: ready,
+  [`windlass_delivery_state{${ofDelivery},state="rolledBack"}`]: rolledBack,
+})
+const pushes = (within: string, all: string, bound = '300'): Series => ({
+  [`windlass_push_to_ready_seconds_bucket{${ofDelivery},le="${bound}"}`]: within,
+  [`windlass_push_to_ready_seconds_count{${ofDelivery}}`]: all,
+})
+const leaders = (a: string, b: string): Series => ({
+  'windlass_leader{pod="a"}': a,
+  'windlass_leader{pod="b"}': b,
+})
+const polls = (unchanged: string, failed: string): Series => ({
+  'windlass_polls_total{pod="a",result="unchanged"}': unchanged,
+  'windlass_polls_total{pod="a",result="failed"}': failed,
+})
+
+const ofDeliveries: readonly AlertCase[] = [
+  {
+    alert: 'WindlassDeliveryStalled',
+    says: 'it stalls',
+    series: stalled('0 1x12', '0x13'),
+    at: '10m',
+    fires: [{ labels: delivery, summary: 'Delivery shop/web is stalled.' }],
+  },
+  {
+    alert: 'WindlassDeliveryStalled',
+    says: 'another replica leads since',
+    series: {
+      ...stalled('1 1 1 1 _x8', '0 0 0 0 _x8'),
+      'windlass_delivery_stalled{delivery_namespace="shop",delivery="web",pod="b"}': '_ _ _ _ 1x8',
+      'windlass_delivery_drift_contested{delivery_namespace="shop",delivery="web",pod="b"}': '_ _ _ _ 0x8',
+    },
+    at: '7m',
+    fires: [{ labels: delivery, summary: 'Delivery shop/web is stalled.' }],
+  },
+  { alert: 'WindlassDeliveryStalled', says: 'it passes', series: stalled('0 1 1 1 0x9', '0x12'), at: '10m', fires: [] },
+  {
+    alert: 'WindlassDeliveryStalled',
+    says: 'another alert says more',
+    series: stalled('1x12', '1x12'),
+    at: '10m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassDeliveryRolledBack',
+    says: 'the last good release runs again',
+    series: states('1 0x3', '0 1x3'),
+    at: '2m',
+    fires: [{ labels: delivery, summary: 'The newest release of shop/web failed; the last good one runs again.' }],
+  },
+  {
+    alert: 'WindlassDeliveryRolledBack',
+    says: 'a newer one came',
+    series: states('0 1x3', '1 0x3'),
+    at: '2m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassDeliveryPausedTooLong',
+    says: 'since four hours and more',
+    series: paused('1x300', '60x300'),
+    at: '4h4m',
+    fires: [{ labels: delivery, summary: 'Delivery shop/web has been paused for more than 4 hours.' }],
+  },
+  {
+    alert: 'WindlassDeliveryPausedTooLong',
+    says: 'not as long yet',
+    series: paused('1x300', '3600x300'),
+    at: '4h4m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassDeliveryPausedTooLong',
+    says: 'not paused',
+    series: paused('0x300', '0x300'),
+    at: '4h4m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassDriftContested',
+    says: 'another hand does not stop',
+    series: stalled('1x3', '1x3'),
+    at: '2m',
+    fires: [{ labels: delivery, summary: 'Another hand undoes what shop/web delivers, again and again.' }],
+  },
+  {
+    alert: 'WindlassDriftContested',
+    says: 'it stalls for something else',
+    series: stalled('1x3', '0x3'),
+    at: '2m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'the last good poll is old',
+    series: { [`windlass_last_good_poll_timestamp_seconds{${ofDelivery}}`]: '60x40' },
+    at: '25m',
+    fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'there was none since the start',
+    series: { [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x20' },
+    at: '10m',
+    fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'polls go on',
+    series: {
+      [`windlass_last_good_poll_timestamp_seconds{${ofDelivery}}`]: '0+60x40',
+      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x40',
+    },
+    at: '25m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassPushToReadySlow',
+    says: 'one of two releases was slow',
+    series: pushes('0 0 1 1 1', '0 0 1 2 2'),
+    at: '4m',
+    fires: [{ labels: delivery, summary: 'Releases of shop/web take too long from push to ready.' }],
+  },
+  { alert: 'WindlassPushToReadySlow', says: 'none was', series: pushes('0 0 1 2 2', '0 0 1 2 2'), at: '4m', fires: [] },
+  {
+    alert: 'WindlassPushToReadySlow',
+    says: 'none was, and Prometheus 3 writes the bound',
+    series: pushes('0 0 1 2 2', '0 0 1 2 2', '300.0'),
+    at: '4m',
+    fires: [],
+  },
+  { alert: 'WindlassPushToReadySlow', says: 'there was no release', series: pushes('0x5', '0x5'), at: '4m', fires: [] },
+]
+
+const ofProcess: readonly AlertCase[] = [
+  {
+    alert: 'WindlassNoLeader',
+    says: 'none leads',
+    series: leaders('1 0x8', '0x9'),
+    at: '5m',
+    fires: [{ labels: {}, summary: '0 replicas of the reconciler lead, where one should.' }],
+  },
+  {
+    alert: 'WindlassNoLeader',
+    says: 'two lead',
+    series: leaders('1x8', '1x8'),
+    at: '5m',
+    fires: [{ labels: {}, summary: '2 replicas of the reconciler lead, where one should.' }],
+  },
+  {
+    alert: 'WindlassNoLeader',
+    says: 'another took over within a minute',
+    series: leaders('1 1 0x8', '0 0 0 1x7'),
+    at: '6m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassRegistryFailing',
+    says: 'three of four polls fail',
+    series: polls('0+1x30', '0+3x30'),
+    at: '20m',
+    fires: [{ labels: {}, summary: 'More than half of the polls of registries fail.' }],
+  },
+  {
+    alert: 'WindlassRegistryFailing',
+    says: 'one of ten does',
+    series: polls('0+9x30', '0+1x30'),
+    at: '20m',
+    fires: [],
+  },
+  { alert: 'WindlassRegistryFailing', says: 'nothing is polled', series: polls('5x30', '5x30'), at: '20m', fires: [] },
+  {
+    alert: 'WindlassInternalError',
+    says: 'a bug within the hour',
+    series: { 'windlass_bugs_total{pod="a"}': '0 0 1x20' },
+    at: '20m',
+    fires: [{ labels: { pod: 'a' }, summary: 'The reconciler a met a bug of its own.' }],
+  },
+  {
+    alert: 'WindlassInternalError',
+    says: 'none',
+    series: { 'windlass_bugs_total{pod="a"}': '2x20' },
+    at: '20m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassMetricsAbsent',
+    says: 'there are none',
+    series: {},
+    at: '15m',
+    fires: [{ labels: {}, summary: 'Prometheus has no metrics of the reconciler.' }],
+  },
+  {
+    alert: 'WindlassMetricsAbsent',
+    says: 'one replica has them',
+    series: { 'windlass_reconciles_total{pod="a",result="done"}': '0x20' },
+    at: '15m',
+    fires: [],
+  },
+]
+
+export const reconcilerCases: readonly AlertCase[] = [...ofDeliveries, ...ofProcess]

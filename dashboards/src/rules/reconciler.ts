@@ -1,0 +1,123 @@
+import { failedPolls, pausedTooLongS, pollTooOldS, pushToReady } from '../objectives.ts'
+import { bucketWithin, oneLine } from '../promql/vocabulary.ts'
+import type { AlertRule, RuleGroup } from './rule.ts'
+
+/** A change of leader is another pod, and the same Delivery. */
+const ofDelivery = 'max by (delivery_namespace, delivery)'
+const named = '{{ $labels.delivery_namespace }}/{{ $labels.delivery }}'
+
+export const slowReleases = 'delivery:windlass_push_to_ready_slow:ratio_increase1d'
+export const pushToReadyP90 = 'delivery:windlass_push_to_ready_seconds:p90_increase1d'
+
+const perDelivery: readonly AlertRule[] = [
+  {
+    alert: 'WindlassDeliveryStalled',
+    expr: oneLine(`${ofDelivery} (windlass_delivery_stalled) == 1
+      unless ${ofDelivery} (windlass_delivery_drift_contested) == 1`),
+    forS: 300,
+    severity: 'warning',
+    summary: `Delivery ${named} is stalled.`,
+    description: 'It does not get better by itself: somebody must change something.',
+  },
+  {
+    alert: 'WindlassDeliveryRolledBack',
+    expr: `${ofDelivery} (windlass_delivery_state{state="rolledBack"}) == 1`,
+    forS: 0,
+    severity: 'warning',
+    summary: `The newest release of ${named} failed; the last good one runs again.`,
+    description: 'What runs is well, but it is not what was asked for.',
+  },
+  {
+    alert: 'WindlassDeliveryPausedTooLong',
+    expr: oneLine(`time() - ${ofDelivery} (windlass_delivery_paused_since_timestamp_seconds) > ${pausedTooLongS}
+      and ${ofDelivery} (windlass_delivery_paused) == 1`),
+    forS: 60,
+    severity: 'warning',
+    summary: `Delivery ${named} has been paused for more than ${pausedTooLongS / 3_600} hours.`,
+    description: 'Nothing new is released meanwhile; perhaps the pause was forgotten.',
+  },
+  {
+    alert: 'WindlassDriftContested',
+    expr: `${ofDelivery} (windlass_delivery_drift_contested) == 1`,
+    forS: 0,
+    severity: 'warning',
+    summary: `Another hand undoes what ${named} delivers, again and again.`,
+    description: 'Five corrections of one object were undone within ten minutes; it is left as the other hand made it.',
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    // The second half is a Delivery that was never read for.
+    expr: oneLine(`time() - ${ofDelivery} (windlass_last_good_poll_timestamp_seconds) > ${pollTooOldS}
+      or (${ofDelivery} (windlass_delivery_info) unless ${ofDelivery} (windlass_last_good_poll_timestamp_seconds))`),
+    forS: 300,
+    severity: 'warning',
+    summary: `The registry has not been read completely for ${named} for too long.`,
+    description: 'What was pushed since is not seen. What runs goes on running.',
+  },
+  {
+    alert: 'WindlassPushToReadySlow',
+    expr: `${slowReleases} > ${Number((1 - pushToReady.objective).toPrecision(4))}`,
+    forS: 0,
+    severity: 'warning',
+    summary: `Releases of ${named} take too long from push to ready.`,
+    description: `The objective is ${pushToReady.objective * 100} % of a day's releases within ${pushToReady.withinS / 60} minutes.`,
+  },
+]
+
+const perProcess: readonly AlertRule[] = [
+  {
+    alert: 'WindlassNoLeader',
+    expr: 'sum(windlass_leader) != 1',
+    forS: 120,
+    severity: 'critical',
+    summary: '{{ $value }} replicas of the reconciler lead, where one should.',
+    description: 'Without a leader nothing is released, gone back from or corrected. What runs goes on running.',
+  },
+  {
+    alert: 'WindlassRegistryFailing',
+    expr: oneLine(`sum(rate(windlass_polls_total{result="failed"}[10m]))
+      / sum(rate(windlass_polls_total[10m])) > ${failedPolls}`),
+    forS: 300,
+    severity: 'warning',
+    summary: 'More than half of the polls of registries fail.',
+    description: 'No new release is seen where they fail. What runs goes on running.',
+  },
+  {
+    alert: 'WindlassInternalError',
+    expr: 'increase(windlass_bugs_total[1h]) > 0',
+    forS: 0,
+    severity: 'warning',
+    summary: 'The reconciler {{ $labels.pod }} met a bug of its own.',
+    description: 'Something escaped that should not have; it is tried again by itself, and stands in the log.',
+  },
+  {
+    alert: 'WindlassMetricsAbsent',
+    expr: 'absent(windlass_reconciles_total)',
+    forS: 600,
+    severity: 'critical',
+    summary: 'Prometheus has no metrics of the reconciler.',
+    description: 'It does not run, or is not scraped: every other alert on it is blind meanwhile.',
+  },
+]
+
+export const reconcilerGroups: readonly RuleGroup[] = [
+  {
+    name: 'windlass-deliveries',
+    component: 'reconciler',
+    recording: [
+      {
+        record: slowReleases,
+        expr: oneLine(`1 - sum by (delivery_namespace, delivery)
+            (increase(windlass_push_to_ready_seconds_bucket{${bucketWithin(pushToReady.withinS)}}[1d]))
+          / sum by (delivery_namespace, delivery) (increase(windlass_push_to_ready_seconds_count[1d]))`),
+      },
+      {
+        record: pushToReadyP90,
+        expr: oneLine(`histogram_quantile(0.9,
+          sum by (delivery_namespace, delivery, le) (increase(windlass_push_to_ready_seconds_bucket[1d])))`),
+      },
+    ],
+    alerts: perDelivery,
+  },
+  { name: 'windlass-process', component: 'reconciler', recording: [], alerts: perProcess },
+]

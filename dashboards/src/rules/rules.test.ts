@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parse } from 'yaml'
+import { allExpressions } from '../promql/expressions.ts'
+import { selectorsOf } from '../promql/selectors.ts'
+import { mostRules } from './azure.ts'
+import { predictorCases } from './cases/predictor.ts'
+import { reconcilerCases } from './cases/reconciler.ts'
+import { alertRules, ruleGroups } from './rule-groups.ts'
+
+const alertCases = [...predictorCases, ...reconcilerCases]
+const folder = join(import.meta.dirname, '..', '..')
+
+t.test('every expression of a rule is PromQL that reads something', async (t) => {
+  for (const { origin, expr } of allExpressions().filter(({ kind }) => kind !== 'dashboard')) {
+    t.ok(selectorsOf(expr).length > 0, origin)
+  }
+})
+
+t.test('every alert has a case in which it fires and one in which it does not, and no case is of none', async (t) => {
+  const alerts = new Set(alertRules.map(({ alert }) => alert))
+  t.equal(alerts.size, alertRules.length, 'names are unique')
+  for (const alert of alerts) {
+    const cases = alertCases.filter((one) => one.alert === alert)
+    t.ok(
+      cases.some(({ fires }) => fires.length > 0),
+      `${alert} fires`,
+    )
+    t.ok(
+      cases.some(({ fires }) => fires.length === 0),
+      `${alert} does not`,
+    )
+  }
+  t.same(
+    alertCases.filter(({ alert }) => !alerts.has(alert)),
+    [],
+  )
+})
+
+t.test('what is recorded is recorded once, by name of level, metric and operation', async (t) => {
+  const names = ruleGroups.flatMap(({ recording }) => recording.map(({ record }) => record))
+  t.same(names, [...new Set(names)])
+  for (const name of names) t.match(name, /^(namespace|delivery):[a-z_]+:[a-z0-9_]+$/)
+})
+
+t.test('the operator, a file and Azure are given the same rules', async (t) => {
+  const template = JSON.parse(read('azure/prometheus-rule-groups.json')) as AzureTemplate
+  const azure = template.resources.flatMap(({ properties }) =>
+    properties.rules.map(({ record, alert, expression }) => ({ name: record ?? alert, expr: expression })),
+  )
+  const plain = ['predictor', 'windlass'].flatMap((name) => {
+    const file = parse(read(`rules/${name}.rules.yaml`)) as RuleFile
+    const { spec } = parse(read(`kubernetes/prometheusrule-${name}.yaml`)) as { readonly spec: RuleFile }
+    t.same(spec, file)
+    return file.groups.flatMap(({ rules }) => rules.map(({ record, alert, expr }) => ({ name: record ?? alert, expr })))
+  })
+  t.same(azure, plain)
+  t.equal(plain.length, ruleGroups.flatMap(({ recording, alerts }) => [...recording, ...alerts]).length)
+})
+
+t.test('Azure takes the groups: their size, their times, and texts that are no ARM expression', async (t) => {
+  const { resources } = JSON.parse(read('azure/prometheus-rule-groups.json')) as AzureTemplate
+  for (const { name, properties } of resources) {
+    t.match(name, /^[^:@/#{}%&+*<>?]+$/)
+    t.ok(properties.rules.length > 0 && properties.rules.length <= mostRules, name)
+    t.equal(properties.interval, 'PT1M')
+    for (const { alert, for: duration = 'PT1M', expression, annotations = {} } of properties.rules) {
+      t.match(duration, /^PT[1-9]\d*M$/, `${alert} waits whole minutes, as rules are looked at each minute`)
+      for (const text of [expression, ...Object.values(annotations)]) t.notMatch(text, /^\[/)
+    }
+  }
+})
+
+interface RuleFile {
+  readonly groups: ReadonlyArray<{
+    readonly rules: ReadonlyArray<{ readonly record?: string; readonly alert?: string; readonly expr: string }>
+  }>
+}
+
+interface AzureTemplate {
+  readonly resources: ReadonlyArray<{
+    readonly name: string
+    readonly properties: {
+      readonly interval: string
+      readonly rules: ReadonlyArray<{
+        readonly record?: string
+        readonly alert?: string
+        readonly expression: string
+        readonly for?: string
+        readonly annotations?: Readonly<Record<string, string>>
+      }>
+    }
+  }>
+}
+
+function read(path: string): string {
+  return readFileSync(join(folder, path), 'utf8')
+}

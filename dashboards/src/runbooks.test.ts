@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import t from 'tap'
+import {
+  firstParagraphOf,
+  headingsOf,
+  pageAt,
+  readPages,
+  sectionOf,
+  sectionOn,
+} from '../../bootstrap/checks/markdown.ts'
+import { dashboards, panelsOf } from './promql/expressions.ts'
+import { alertRules, annotationsOf } from './rules/rule-groups.ts'
+import { runbookPage } from './runbooks.ts'
+
+const page = pageAt(readPages(join(import.meta.dirname, '..', '..')), runbookPage)
+const entries = sectionOn(page, 'Alerts')
+
+t.test('every alert has an entry of its own, and no entry is of none', async (t) => {
+  const titles = headingsOf(entries).map(({ title }) => title)
+  t.same(titles.toSorted(), alertRules.map(({ alert }) => alert).toSorted())
+})
+
+t.test('the link of every alert leads to a heading of that page, which no other has', async (t) => {
+  const anchors = headingsOf(page.text).map(({ title }) => anchorOf(title))
+  for (const rule of alertRules) {
+    const { runbook_url: url = '' } = annotationsOf(rule)
+    const { pathname, hash } = new URL(url)
+    t.ok(pathname.endsWith(`/${runbookPage}`), url)
+    t.same(
+      anchors.filter((anchor) => `#${anchor}` === hash),
+      [hash.slice(1)],
+      url,
+    )
+  }
+})
+
+t.test('an entry says how urgent it is, what to look at and what to do', async (t) => {
+  for (const { alert, severity } of alertRules) {
+    const entry = sectionOf(entries, alert) ?? ''
+    t.match(firstParagraphOf(entry), new RegExp(`^[A-Z].+\\. — ${severity}`), alert)
+    const more = entry.trim().split('\n\n').slice(1).join('\n')
+    t.ok(more.length > 40, `${alert}: more than what it means`)
+  }
+})
+
+t.test('panels that entries send to are there', async (t) => {
+  const titles = new Set(dashboards.flatMap(panelsOf).map(({ title }) => title))
+  const named = [...entries.matchAll(/"([A-Z][^"]+)"/g)].map(([, name = '']) => name.replaceAll(/\s+/g, ' '))
+  t.ok(named.length > 5, `${named.length} panels are named`)
+  t.same(
+    named.filter((name) => !titles.has(name)),
+    [],
+  )
+})
+
+/** As GitHub makes it of a heading without code or punctuation in it. */
+function anchorOf(title: string): string {
+  return title
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, '')
+    .replaceAll(' ', '-')
+}
