@@ -9,6 +9,7 @@ export const debianPackages = {
   images: ['buildah', 'busybox-static', 'ca-certificates'],
   ingress: ['haproxy'],
   prometheus: ['prometheus'],
+  alertmanager: ['prometheus-alertmanager'],
 } as const satisfies Record<string, readonly string[]>
 
 export type PackagePurpose = keyof typeof debianPackages
