@@ -33,12 +33,7 @@ interface Endpoint {
   readonly path: string
 }
 
-interface Ports {
-  readonly ports: ReadonlyArray<{ readonly name: string }>
-}
-
-const service = read<Labelled & { readonly spec: Ports }>('manifests/reconciler/service-windlass-metrics.yaml')
-const deployment = read<{
+interface Workload {
   readonly metadata: Labelled['metadata']
   readonly spec: {
     readonly template: {
@@ -46,7 +41,19 @@ const deployment = read<{
       readonly spec: { readonly containers: readonly [Ports] }
     }
   }
-}>('manifests/predictor/release/deployment-predictor.yaml')
+}
+
+interface Kustomization {
+  readonly resources: readonly string[]
+  readonly configMapGenerator: readonly [{ readonly files: readonly string[] }]
+}
+
+interface Ports {
+  readonly ports: ReadonlyArray<{ readonly name: string }>
+}
+
+const service = read('manifests/reconciler/service-windlass-metrics.yaml') as Labelled & { readonly spec: Ports }
+const deployment = read('manifests/predictor/release/deployment-predictor.yaml') as Workload
 const { template } = deployment.spec
 
 const selected = {
@@ -66,7 +73,7 @@ const selected = {
 
 for (const [name, { namespace, labels, ports, job }] of Object.entries(selected)) {
   for (const folder of ['kubernetes', 'azure']) {
-    const { spec } = read<Monitor>(`dashboards/${folder}/${name}.yaml`)
+    const { spec } = read(`dashboards/${folder}/${name}.yaml`) as Monitor
     t.test(`${folder}: ${name} selects what the manifests make, under the job that is asked for`, async (t) => {
       t.same(spec.namespaceSelector.matchNames, [namespace])
       t.match(labels, spec.selector.matchLabels)
@@ -81,7 +88,7 @@ for (const [name, { namespace, labels, ports, job }] of Object.entries(selected)
   }
 
   t.test(`${name} for Azure is the same but for its group, its limits and where it stands`, async (t) => {
-    const [ours, azures] = ['kubernetes', 'azure'].map((folder) => read<Monitor>(`dashboards/${folder}/${name}.yaml`))
+    const [ours, azures] = ['kubernetes', 'azure'].map((folder) => read(`dashboards/${folder}/${name}.yaml`) as Monitor)
     t.equal(ours?.apiVersion, 'monitoring.coreos.com/v1')
     t.equal(azures?.apiVersion, 'azmonitoring.coreos.com/v1')
     const limits = { labelLimit: 63, labelNameLengthLimit: 511, labelValueLengthLimit: 1023 }
@@ -91,10 +98,7 @@ for (const [name, { namespace, labels, ports, job }] of Object.entries(selected)
 }
 
 t.test('kustomization.yaml holds every object of kubernetes/ and every dashboard', async (t) => {
-  const { resources, configMapGenerator } = read<{
-    readonly resources: readonly string[]
-    readonly configMapGenerator: readonly [{ readonly files: readonly string[] }]
-  }>('dashboards/kustomization.yaml')
+  const { resources, configMapGenerator } = read('dashboards/kustomization.yaml') as Kustomization
   const files = (pattern: string) => globSync(pattern, { cwd: join(root, 'dashboards') }).toSorted()
   t.same(resources, files('kubernetes/*.yaml'))
   t.same(configMapGenerator[0].files, files('grafana/*.json'))
@@ -112,6 +116,6 @@ t.test('alerts that the values for Alertmanager name are there', async (t) => {
   }
 })
 
-function read<T>(path: string): T {
-  return parse(readFileSync(join(root, path), 'utf8')) as T
+function read(path: string): unknown {
+  return parse(readFileSync(join(root, path), 'utf8'))
 }

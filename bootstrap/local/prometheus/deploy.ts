@@ -1,7 +1,10 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Cluster } from '../backend.ts'
+import { checkout } from '../checkout.ts'
 import { applyObjects, waitForDeployment } from '../install.ts'
 import { waitFor } from '../wait.ts'
-import type { PrometheusImages } from './manifests.ts'
+import type { PrometheusImages, RuleFiles } from './manifests.ts'
 import { prometheusManifests, prometheusName, prometheusNamespace, prometheusPort } from './manifests.ts'
 import { queryPrometheus } from './query.ts'
 
@@ -27,7 +30,7 @@ export async function deployPrometheus(options: DeployPrometheusOptions): Promis
   const bounds = { timeoutMs, ...(signal && { signal }) }
 
   onStep?.('installing Prometheus')
-  await applyObjects(cluster.kubeconfig, prometheusManifests(images), bounds)
+  await applyObjects(cluster.kubeconfig, prometheusManifests(images, await shippedRules()), bounds)
   onStep?.('waiting for Prometheus')
   await waitForDeployment(cluster.kubeconfig, { namespace: prometheusNamespace, name: prometheusName }, bounds)
   let last = 'nothing'
@@ -45,4 +48,13 @@ export async function deployPrometheus(options: DeployPrometheusOptions): Promis
     bounds,
   )
   return { url }
+}
+
+/** The rules that operators are given, so that the local Prometheus records and fires as theirs does. */
+async function shippedRules(): Promise<RuleFiles> {
+  const folder = join(checkout, 'dashboards', 'rules')
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.rules.yaml')).toSorted()
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const)),
+  )
 }

@@ -15,18 +15,21 @@ export interface PrometheusImages {
   readonly discovery: string
 }
 
+/** Rule files by their names, which end in `.rules.yaml`. */
+export type RuleFiles = Readonly<Record<string, string>>
+
 /** All that is applied, in order. */
-export function prometheusManifests(images: PrometheusImages): readonly Manifest[] {
+export function prometheusManifests(images: PrometheusImages, rules: RuleFiles = {}): readonly Manifest[] {
   const service = { name: prometheusName, namespace: prometheusNamespace }
   const metadata = { ...service, labels }
-  const config = prometheusConfig(targetsFile)
+  const config = { 'prometheus.yml': prometheusConfig(targetsFile, `${configDir}/*.rules.yaml`), ...rules }
   return [
     ...localServiceAccount({
       ...service,
       clusterRole: 'windlass-local-prometheus',
       rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] }],
     }),
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'prometheus.yml': config } },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: config },
     {
       apiVersion: 'v1',
       kind: 'Service',
@@ -59,7 +62,7 @@ const dataDir = '/prometheus'
 const targetsDir = '/targets'
 const targetsFile = `${targetsDir}/pods.json`
 
-function podTemplate(images: PrometheusImages, config: string): object {
+function podTemplate(images: PrometheusImages, config: RuleFiles): object {
   const probe = { port: 'http', path: '/-/ready' }
   return {
     metadata: {
@@ -68,7 +71,7 @@ function podTemplate(images: PrometheusImages, config: string): object {
         'prometheus.io/scrape': 'true',
         'prometheus.io/port': `${prometheusPort}`,
         // A pod reads its configuration once, so a changed one is another pod.
-        'windlass.dev/config-hash': createHash('sha256').update(config).digest('hex').slice(0, 16),
+        'windlass.dev/config-hash': createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16),
       },
     },
     spec: {

@@ -21,7 +21,7 @@ import { queryPrometheus } from './query.ts'
 t.before(() => ensurePackages(['prometheus']))
 
 t.test('the configuration is one that Prometheus accepts', async (t) => {
-  const dir = t.testdir({ 'prometheus.yml': prometheusConfig('/targets/pods.json') })
+  const dir = t.testdir({ 'prometheus.yml': prometheusConfig('/targets/pods.json', '/rules/*.yaml') })
 
   const { stdout } = await run('promtool', ['check', 'config', join(dir, 'prometheus.yml')])
   t.match(stdout, /SUCCESS: .*is valid prometheus config file/)
@@ -120,7 +120,7 @@ async function startPrometheus(t: Test, kubeConfig: KubeConfig): Promise<string>
   const dir = t.testdir()
   const configFile = join(dir, 'prometheus.yml')
   const targetsFile = join(dir, 'pods.json')
-  await writeFile(configFile, prometheusConfig(targetsFile))
+  await writeFile(configFile, prometheusConfig(targetsFile, join(dir, '*.rules.yaml')))
   const stop = new AbortController()
   const log = pino({ level: 'silent' })
   const discovery = runDiscovery({ kubeConfig, file: targetsFile, log, signal: stop.signal })
