@@ -18,9 +18,12 @@ t.setTimeout(600_000)
 const platform = await sharedPlatform(t)
 const { prometheusUrl } = platform
 const cluster = openStage(t, platform)
-const { signal } = cluster
-const shop = await deployTenant(cluster, 'dashboards', { deletionPolicy: 'Delete' })
-t.teardown(() => shop.deleteDelivery())
+const { admin, signal } = cluster
+const shop = await deployTenant(cluster, 'dashboards', {})
+t.teardown(async () => {
+  const path = `/api/v1/namespaces/${shop.namespace}`
+  await admin.request({ method: 'DELETE', path, what: 'delete the Namespace', signal })
+})
 
 t.test('a release, one that is gone back from, drift that is taken back, and a pause', async (t) => {
   const good = await release(platform, shop, { sequence: 1 }, signal)

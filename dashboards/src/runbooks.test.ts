@@ -8,6 +8,7 @@ import {
   sectionOf,
   sectionOn,
 } from '../../bootstrap/checks/markdown.ts'
+import { failedPolls, latency, pausedTooLongS, pollTooOldS, pushToReady } from './objectives.ts'
 import { dashboards, panelsOf } from './promql/expressions.ts'
 import { alertRules, annotationsOf } from './rules/rule-groups.ts'
 import { runbookPage } from './runbooks.ts'
@@ -34,12 +35,27 @@ t.test('the link of every alert leads to a heading of that page, which no other 
   }
 })
 
-t.test('an entry says how urgent it is, what to look at and what to do', async (t) => {
-  for (const { alert, severity } of alertRules) {
+t.test('an entry says how urgent it is, after what time, what to look at and what to do', async (t) => {
+  for (const { alert, severity, forS } of alertRules) {
+    const after = forS === 0 ? 'at once' : `after ${forS / 60} min`
     const entry = sectionOf(entries, alert) ?? ''
-    t.match(firstParagraphOf(entry), new RegExp(`^[A-Z].+\\. — ${severity}`), alert)
+    t.match(firstParagraphOf(entry), new RegExp(`^[A-Z].+\\. — ${severity}, ${after}$`), alert)
     const more = entry.trim().split('\n\n').slice(1).join('\n')
     t.ok(more.length > 40, `${alert}: more than what it means`)
+  }
+})
+
+t.test('entries say the limits that rules go by', async (t) => {
+  const limits = {
+    PredictorLatencyBudgetBurningFast: ['100 ms', latency.withinS === 0.1],
+    WindlassDeliveryPausedTooLong: ['four hours', pausedTooLongS / 3_600 === 4],
+    WindlassPollTooOld: ['a quarter of an hour', pollTooOldS === 15 * 60],
+    WindlassPushToReadySlow: ['five minutes', pushToReady.withinS === 5 * 60],
+    WindlassRegistryFailing: ['More than half', failedPolls === 0.5],
+  } as const
+  for (const [alert, [words, isSo]] of Object.entries(limits)) {
+    t.match(firstParagraphOf(sectionOf(entries, alert) ?? ''), words, alert)
+    t.ok(isSo, `${alert}: ${words}`)
   }
 })
 

@@ -31,7 +31,7 @@ const perDelivery: readonly AlertRule[] = [
     alert: 'WindlassDeliveryPausedTooLong',
     expr: oneLine(`time() - ${ofDelivery} (windlass_delivery_paused_since_timestamp_seconds) > ${pausedTooLongS}
       and ${ofDelivery} (windlass_delivery_paused) == 1`),
-    forS: 60,
+    forS: 0,
     severity: 'warning',
     summary: `Delivery ${named} has been paused for more than ${pausedTooLongS / 3_600} hours.`,
     description: 'Nothing new is released meanwhile; perhaps the pause was forgotten.',
