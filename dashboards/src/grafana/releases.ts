@@ -61,7 +61,7 @@ export function rolloutMarks(of: string): readonly AnnotationQueryBuilder[] {
     mark(
       'Rollout ended',
       'green',
-      `sum by (delivery_namespace, delivery, outcome) (increase(windlass_rollouts_total{${of}}[1m]))`,
+      `sum by (delivery_namespace, delivery, outcome) (increase(windlass_rollouts_total{${of}}[2m]))`,
       `${delivery}: {{outcome}}`,
     ),
   ]
