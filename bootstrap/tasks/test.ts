@@ -1,9 +1,11 @@
 // `npm test`: every tier, or the one that is named. What a tier needs beyond npm's packages is brought up once, before
-// its first test, and taken down after its last.
-import { mkdtemp, rm } from 'node:fs/promises'
+// its first test, and taken down after its last. The end-to-end tier, which waits for most of its time, runs beside the
+// others, which reckon.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { asRoot } from '../launch/as-root.mjs'
 import { counted } from '../local/counted.ts'
 import { runAttached } from './attached.ts'
@@ -18,12 +20,18 @@ export interface Tier {
   readonly timeoutS: number
   readonly jobs: number
   /** Brings up what the tier's tests share, answers the environment that tells them of it, and how to take it down. */
-  readonly prepare?: (signal: AbortSignal) => Promise<Prepared>
+  readonly prepare?: (signal: AbortSignal) => Promise<Shared>
+}
+
+interface Shared {
+  readonly env: Readonly<Record<string, string>>
+  readonly release: () => Promise<void>
 }
 
 interface Prepared {
-  readonly env: Readonly<Record<string, string>>
-  readonly release: () => Promise<void>
+  readonly testFiles: readonly string[]
+  readonly startedAt: number
+  readonly shared?: Shared
 }
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -54,14 +62,20 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const left: string[] = []
+const { inTurn, beside } = chosen()
+// tap's own progress on a terminal is of one run.
+const isTold = !process.stdout.isTTY || beside !== undefined
+// tap would remove it at the start of each run, under the hands of the other.
+await rm(join(root, '.tap', 'processinfo'), { recursive: true, force: true })
 const total = { passed: 0, failed: 0, failures: [] as string[], empty: [] as string[] }
-for (const tier of chosen()) {
-  if (interruption.signal.aborted) break
-  const counts = await runTier(tier)
-  total.passed += counts.passed
-  total.failed += counts.failed
-  total.failures.push(...counts.failures)
-  total.empty.push(...counts.empty)
+// What is built for it is built before any test runs: compilers would slow them down.
+const up = beside && (await bringUp(beside))
+const lanes = [runInTurn(), ...(beside && up ? [runTests(beside, up).then(addToTotal)] : [])]
+// Where one breaks down, the other goes on to its end, and takes down what it has brought up.
+for (const lane of await Promise.allSettled(lanes)) {
+  if (lane.status === 'fulfilled') continue
+  total.failed += 1
+  total.failures.push(inspect(lane.reason))
 }
 
 for (const failure of total.failures) console.error(`failed: ${failure}\n`)
@@ -87,33 +101,52 @@ function refuse(problems: readonly string[], exitCode = 2): never {
   process.exit(exitCode)
 }
 
-function chosen(): readonly Tier[] {
-  if (tierName === 'unit' || tierName === 'api') return [tiers[tierName]]
+function chosen(): { readonly inTurn: readonly Tier[]; readonly beside?: Tier } {
+  if (tierName === 'unit' || tierName === 'api') return { inTurn: [tiers[tierName]] }
   if (!isRoot) {
     left.push('Left out: the end-to-end tests. They bring up a real node and need root: ' + asRoot('npm run test:e2e'))
-    return tierName === 'e2e' ? [] : [tiers.unit, tiers.api]
+    return { inTurn: tierName === 'e2e' ? [] : [tiers.unit, tiers.api] }
   }
-  return tierName === 'e2e' ? [tiers.e2e] : [tiers.unit, tiers.api, tiers.e2e]
+  return tierName === 'e2e' ? { inTurn: [tiers.e2e] } : { inTurn: [tiers.unit, tiers.api], beside: tiers.e2e }
 }
 
-async function runTier(tier: Tier): Promise<TestCounts> {
+async function runInTurn(): Promise<void> {
+  for (const tier of inTurn) {
+    if (interruption.signal.aborted) return
+    const prepared = await bringUp(tier)
+    if (prepared !== undefined) addToTotal(await runTests(tier, prepared))
+  }
+}
+
+function addToTotal(counts: TestCounts): void {
+  total.passed += counts.passed
+  total.failed += counts.failed
+  total.failures.push(...counts.failures)
+  total.empty.push(...counts.empty)
+}
+
+/** Undefined where there is no test, or the run was interrupted meanwhile. */
+async function bringUp(tier: Tier): Promise<Prepared | undefined> {
   const testFiles = files.length > 0 ? files : await findTests(root, tier.name)
-  const none: TestCounts = { passed: 0, failed: 0, failures: [], empty: [], told: [] }
-  if (testFiles.length === 0) return none
+  if (testFiles.length === 0) return undefined
 
   console.log(`\n${tier.name}: ${counted(testFiles.length, 'file')}`)
   const startedAt = Date.now()
-  const prepared = await tier.prepare?.(interruption.signal).catch((error: unknown) => {
+  const shared = await tier.prepare?.(interruption.signal).catch((error: unknown) => {
     // Whatever an interruption breaks off on its way up fails in its own words; that it was one is told once, at the end.
     if (!interruption.signal.aborted) throw error
   })
-  if (interruption.signal.aborted) {
-    await prepared?.release()
-    return none
-  }
+  if (!interruption.signal.aborted) return { testFiles, startedAt, ...(shared !== undefined && { shared }) }
+  await shared?.release()
+  return undefined
+}
+
+async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared): Promise<TestCounts> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-tap-'))
   try {
     const output = join(folder, 'results.tap')
+    const listed = join(folder, 'files')
+    await writeFile(listed, testFiles.join('\n'))
     const results = followResults(output)
     const exitCode = await runAttached(
       'tap',
@@ -122,11 +155,13 @@ async function runTier(tier: Tier): Promise<TestCounts> {
         '--disable-coverage',
         `--jobs=${tier.jobs}`,
         `--timeout=${tier.timeoutS}`,
-        `--reporter=${process.stdout.isTTY ? 'base' : 'min'}`,
+        `--reporter=${isTold ? 'min' : 'base'}`,
         `--output-file=${output}`,
+        // A run of listed files is a part of a greater one to tap, and leaves alone what others keep in its folder.
+        `--save=${listed}`,
         ...testFiles,
       ],
-      { env: prepared?.env ?? {}, signal: interruption.signal, isPlain: !process.stdout.isTTY },
+      { env: shared?.env ?? {}, signal: interruption.signal, isPlain: isTold },
     )
     const counts = withLost(results.end(), testFiles, results.told)
     for (const line of counts.told) console.log(`  ${line}`)
@@ -137,7 +172,7 @@ async function runTier(tier: Tier): Promise<TestCounts> {
     return { ...counts, failed: 1, failures: [`${tier.name}: tap ended with ${exitCode}`] }
   } finally {
     await rm(folder, { recursive: true, force: true })
-    await prepared?.release()
+    await shared?.release()
   }
 }
 
@@ -149,7 +184,7 @@ function followResults(output: string) {
   const told = new Set<string>()
   const reader = createTapReader((file) => {
     told.add(file.name)
-    if (!process.stdout.isTTY) tell(file)
+    if (isTold) tell(file)
   })
   const read = followFile(output, (text) => reader.write(text))
   const timer = setInterval(read, 2_000)
@@ -186,7 +221,7 @@ function tell({ name, ok, failures, seconds }: FinishedFile): void {
   for (const failure of failures) console.log(failure.replaceAll(/^/gm, '    '))
 }
 
-async function prepareApi(signal: AbortSignal): Promise<Prepared> {
+async function prepareApi(signal: AbortSignal): Promise<Shared> {
   const { startApiServer } = await import('../local/api-server.ts')
   const dir = await mkdtemp(join(tmpdir(), 'windlass-api-'))
   const server = await startApiServer({ dir, signal })
@@ -199,7 +234,7 @@ async function prepareApi(signal: AbortSignal): Promise<Prepared> {
   }
 }
 
-async function prepareE2e(signal: AbortSignal): Promise<Prepared> {
+async function prepareE2e(signal: AbortSignal): Promise<Shared> {
   const { platformDown, platformUp } = await import('../local/platform.ts')
   const { testRepositories } = await import('../local/testing-platform.ts')
   const { clearAbandoned, nameOfOwn } = await import('../local/abandoned.ts')
