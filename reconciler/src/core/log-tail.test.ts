@@ -19,7 +19,12 @@ t.test('nothing readable is no log', (t) => {
 
 t.test('that a container was cleared away is no log of it', (t) => {
   t.equal(tail('unable to retrieve container logs for containerd://df031b34c7da'), undefined)
+  const file = '/var/log/pods/team_web-67f866849f-64thj_9b8887ed/migrate/2.log'
+  const missing = `lstat ${file}: no such file or directory`
+  t.equal(tail(`failed to try resolving symlinks in path "${file}": ${missing}`), undefined)
+  t.equal(tail(`failed to open log file "${file}": open ${file}: no such file or directory\n`), undefined)
   t.match(tail('unable to retrieve container logs for x\nas the app itself says\n'), /as the app itself says/)
+  t.match(tail(`starting\nfailed to open log file "${file}": ${missing}`), /^starting\n/)
   t.end()
 })
 

@@ -29,10 +29,12 @@ export function tailOf(log: Uint8Array, maxBytes = maxLogBytes): string | undefi
 const lineFeed = 0x0a
 
 /**
- * The kubelet's answer, with code 200, where the container was cleared away meanwhile:
+ * The kubelet's answers, with code 200, where the container or its file was cleared away meanwhile:
  * https://github.com/kubernetes/kubernetes/blob/master/pkg/kubelet/kuberuntime/kuberuntime_container.go
+ * https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/cri-client/pkg/logs/logs.go
  */
-const noLog = /^unable to retrieve container logs for \S+\s*$/u
+const noLog =
+  /^(unable to retrieve container logs for \S+|failed to (try resolving symlinks in path|open log file) "[^"\n]+\.log": [^\n]+)\s*$/u
 
 function orUndefined(text: string): string | undefined {
   return text.trim() === '' ? undefined : text
