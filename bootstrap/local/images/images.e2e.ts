@@ -88,11 +88,20 @@ t.test('the predictor as an image', async (t) => {
     })
     const ended = once(child, 'exit')
     t.teardown(() => child.kill('SIGKILL'))
-    const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+    const said: string[] = []
+    const output = createInterface(child.stdout).on('line', (line) => said.push(line))
+    const [line] = (await once(output, 'line')) as [string]
     const origin = /http:\S+?:\d+/.exec(line)?.[0] ?? ''
-    const version = await request(`${origin}/version`)
+    const ask = (path: string) =>
+      request(`${origin}${path}`).catch((error: unknown) => {
+        const { exitCode, signalCode } = child
+        throw new Error(`${path}: it ended with ${exitCode} ${signalCode}, and said ${said.join('\n')}`, {
+          cause: error,
+        })
+      })
+    const version = await ask('/version')
     t.same(await version.body.json(), { revision: release.revision })
-    const style = await request(`${origin}/docs/static/swagger-ui.css`)
+    const style = await ask('/docs/static/swagger-ui.css')
     t.equal(style.statusCode, 200)
     await style.body.dump()
     child.kill('SIGTERM')
