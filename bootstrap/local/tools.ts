@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { buildGo } from './go-build.ts'
+import { buildEnv, findToolchain, moduleRoot, type Toolchain } from './go-toolchain.ts'
 import { withLock } from './lock.ts'
 import { cacheDir } from './paths.ts'
-import { CommandFailed, lastLines, run } from './run.ts'
 
 interface GoTool {
   /** Folder under `go/`, with the go.mod and go.sum that pin the tool. */
-  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause' | 'kstatus' | 'kwok'
+  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause' | 'kstatus' | 'kwok' | 'helm'
   readonly package: string
   /** What `go build` names the program, where that is not the tool's name. */
   readonly output?: string
@@ -49,6 +48,13 @@ const tools = {
   kstatus: { module: 'kstatus', package: '.' },
   // Of one benchmark alone; nothing else asks for it.
   kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' },
+  // Of tests of the manifests and charts alone.
+  helm: {
+    module: 'helm',
+    package: 'helm.sh/helm/v4/cmd/helm',
+    versionOf: 'helm.sh/helm/v4',
+    ldflags: (version) => [`-X helm.sh/helm/v4/internal/version.version=${version}`],
+  },
 } as const satisfies Record<string, GoTool>
 
 /** Of all programs of a module, on two idle cores with empty caches. */
@@ -60,6 +66,7 @@ const roughTimes: Readonly<Record<GoTool['module'], string>> = {
   pause: '5 s',
   kstatus: '20 s',
   kwok: '2 min',
+  helm: '2 min',
 }
 
 export type ToolName = keyof typeof tools
@@ -68,11 +75,6 @@ export interface EnsureToolsOptions {
   readonly signal?: AbortSignal
   /** Told what is being built, how long that may take, and now and then how far it is. */
   readonly onStep?: (step: string) => void
-}
-
-interface Toolchain {
-  readonly go: string
-  readonly version: string
 }
 
 interface PlannedTool {
@@ -108,52 +110,8 @@ export async function ensureTools<Name extends ToolName>(
   return Object.fromEntries(planned.map((tool) => [tool.name, tool.path])) as Record<Name, string>
 }
 
-const moduleRoot = fileURLToPath(new URL('go/', import.meta.url))
-const minimumGo = [1, 26] as const
 /** Time after which a build that nobody asked for any more is deleted. */
 const unusedForMs = 30 * 24 * 60 * 60 * 1000
-
-/** What the user's own settings must not change: each would alter the program, or fail the build. */
-const buildEnv = {
-  CGO_ENABLED: '0',
-  GOOS: 'linux',
-  // An empty GOFLAGS would let the one written by `go env -w` through; this is what go does by default.
-  GOFLAGS: '-mod=readonly',
-  GOWORK: 'off',
-  GO111MODULE: 'on',
-}
-
-async function findToolchain(signal: AbortSignal | undefined): Promise<Toolchain> {
-  // The second place is where go.dev's archive goes; sudo often drops it from PATH.
-  for (const go of ['go', '/usr/local/go/bin/go']) {
-    try {
-      const { stdout } = await run(go, ['env', 'GOVERSION', 'GOARCH'], {
-        cwd: join(moduleRoot, 'kubernetes'),
-        env: buildEnv,
-        ...(signal && { signal }),
-      })
-      const version = stdout.split('\n').join(' ')
-      assertNewEnough(version)
-      return { go, version }
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (!(error instanceof CommandFailed)) throw error
-      if (error.exitCode !== undefined) throw new Error(tooOld(lastLines(error.stderr, 1)), { cause: error })
-    }
-  }
-  throw new Error(`Go ${minimumGo.join('.')} or newer is not on PATH; install it from https://go.dev/dl/`)
-}
-
-function assertNewEnough(version: string): void {
-  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(version) ?? []
-  if (major === undefined || minor === undefined) return
-  const isOld = Number(major) === minimumGo[0] ? Number(minor) < minimumGo[1] : Number(major) < minimumGo[0]
-  if (isOld) throw new Error(tooOld(version))
-}
-
-function tooOld(found: string): string {
-  return `Go ${minimumGo.join('.')} or newer is needed; install it from https://go.dev/dl/ (found: ${found})`
-}
 
 async function plan(name: ToolName, toolchain: Toolchain): Promise<PlannedTool> {
   const tool: GoTool = tools[name]

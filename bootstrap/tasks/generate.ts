@@ -15,6 +15,11 @@ const files: readonly GeneratedFile[] = [
     source: 'reconciler/src/api/delivery.ts',
     object: deliveryCrd(),
   },
+  {
+    path: 'manifests/chart/windlass/files/customresourcedefinition-deliveries.windlass.dev.yaml',
+    source: 'reconciler/src/api/delivery.ts',
+    object: keptByHelm(deliveryCrd()),
+  },
   ...generatedFiles,
 ]
 
@@ -30,6 +35,12 @@ for (const { path, source, object } of files) {
 for (const path of outdated) console.log(isCheck ? `${path} is not up to date` : `${path} written`)
 if (outdated.length === 0) console.log(`all that is generated is up to date (${counted(files.length, 'file')})`)
 process.exitCode = isCheck && outdated.length > 0 ? 1 : 0
+
+/** All Deliveries would go with their definition, so it stays where the chart is uninstalled. */
+function keptByHelm(definition: ReturnType<typeof deliveryCrd>): unknown {
+  const annotations = { 'helm.sh/resource-policy': 'keep' }
+  return { ...definition, metadata: Object.assign({}, definition['metadata'], { annotations }) }
+}
 
 async function print(path: string, source: string, object: unknown): Promise<string> {
   // Two generators of one file would never agree with `npm run check`, so the formatter has the last word here too.
