@@ -8,7 +8,17 @@ import { cacheDir } from './paths.ts'
 
 interface GoTool {
   /** Folder under `go/`, with the go.mod and go.sum that pin the tool. */
-  readonly module: 'etcd' | 'kubernetes' | 'coredns' | 'distribution' | 'pause' | 'kstatus' | 'kwok' | 'helm'
+  readonly module:
+    | 'etcd'
+    | 'kubernetes'
+    | 'coredns'
+    | 'distribution'
+    | 'pause'
+    | 'kstatus'
+    | 'kwok'
+    | 'helm'
+    | 'kubeconform'
+    | 'kube-score'
   readonly package: string
   /** What `go build` names the program, where that is not the tool's name. */
   readonly output?: string
@@ -55,6 +65,8 @@ const tools = {
     versionOf: 'helm.sh/helm/v4',
     ldflags: (version) => [`-X helm.sh/helm/v4/internal/version.version=${version}`],
   },
+  kubeconform: { module: 'kubeconform', package: 'github.com/yannh/kubeconform/cmd/kubeconform' },
+  'kube-score': { module: 'kube-score', package: 'github.com/zegl/kube-score/cmd/kube-score' },
 } as const satisfies Record<string, GoTool>
 
 /** Of all programs of a module, on two idle cores with empty caches. */
@@ -67,6 +79,8 @@ const roughTimes: Readonly<Record<GoTool['module'], string>> = {
   kstatus: '20 s',
   kwok: '2 min',
   helm: '2 min',
+  kubeconform: '20 s',
+  'kube-score': '30 s',
 }
 
 export type ToolName = keyof typeof tools
