@@ -64,7 +64,14 @@ export async function startServices(cluster: NativeCluster, options: Bounds): Pr
 
 /** Builds the reconciler from this checkout, pushes it, and installs it as an operator would. */
 export async function installReconciler(platform: Platform, options: Bounds): Promise<PushedImage> {
-  const image = await pushProgram({
+  const image = await pushReconciler(platform, options)
+  await deployReconciler({ cluster: platform.cluster, image: image.reference, ...options })
+  return image
+}
+
+/** Builds the reconciler's image from this checkout and pushes it. */
+export function pushReconciler(platform: Platform, options: Bounds): Promise<PushedImage> {
+  return pushProgram({
     registry: platform.registry,
     root: checkout,
     program: programs.reconciler,
@@ -74,8 +81,6 @@ export async function installReconciler(platform: Platform, options: Bounds): Pr
     repository: 'windlass',
     ...options,
   })
-  await deployReconciler({ cluster: platform.cluster, image: image.reference, ...options })
-  return image
 }
 
 export async function platformDown(options: PlatformOptions): Promise<void> {

@@ -1,11 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { platform } from './backend.ts'
 import { checkout } from './checkout.ts'
-import { authorityHost, ciIdentity, reconcilerIdentity, tokenAudience } from './identities.ts'
+import { ciIdentity, reconcilerIdentity } from './identities.ts'
 import { applyObjects, type Manifest, waitForDeployment } from './install.ts'
 import { readInOrder } from './manifest-files.ts'
 import type { NativeCluster } from './native/cluster.ts'
+import {
+  authorityVolume,
+  localEnvironment,
+  localRegistries,
+  localVolumeMounts,
+  localVolumes,
+} from './reconciler-settings.ts'
 
 export interface DeployReconcilerOptions {
   readonly cluster: NativeCluster
@@ -25,7 +31,7 @@ export async function deployReconciler(options: DeployReconcilerOptions): Promis
   onStep?.('installing the reconciler')
   const definitions = await readInOrder(join(checkout, 'manifests', 'crd'))
   const objects = await readInOrder(join(checkout, 'manifests', 'reconciler'))
-  await applyObjects(cluster.kubeconfig, [...definitions, ...ciObjects], bounds)
+  await applyObjects(cluster.kubeconfig, [...definitions, ...localCi], bounds)
   await applyObjects(
     cluster.kubeconfig,
     objects.map((object) => localize(object, image)),
@@ -37,7 +43,7 @@ export async function deployReconciler(options: DeployReconcilerOptions): Promis
 }
 
 /** CI's identity: on GitHub a repository's environment, here a service account without any right in the cluster. */
-const ciObjects: readonly Manifest[] = [
+export const localCi: readonly Manifest[] = [
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ciIdentity.namespace } },
   {
     apiVersion: 'v1',
@@ -47,25 +53,8 @@ const ciObjects: readonly Manifest[] = [
   },
 ]
 
-const authorityVolume = 'local-ca'
-
-const identityTokenPath = '/var/run/secrets/azure/tokens'
-
-/**
- * What AKS's webhook adds to pods that are labelled azure.workload.identity/use.
- * https://azure.github.io/azure-workload-identity/docs/installation/mutating-admission-webhook.html
- */
-const identityToken = {
-  name: 'azure-identity-token',
-  projected: {
-    sources: [
-      { serviceAccountToken: { path: 'azure-identity-token', audience: tokenAudience, expirationSeconds: 3600 } },
-    ],
-  },
-} as const
-
 /** The CA under which registry and authority answer here; on Azure they have public certificates. */
-function trustedAuthority(caPem: string): Manifest {
+export function trustedAuthority(caPem: string): Manifest {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -95,32 +84,21 @@ function localize(object: Manifest, image: string): Manifest {
   const podSpec = {
     ...spec.template.spec,
     containers: containers.map((container) => localizeContainer(container, image)),
-    volumes: [...volumes, { name: authorityVolume, configMap: { name: authorityVolume } }, identityToken],
+    volumes: [...volumes, ...localVolumes],
   }
   return { ...object, spec: { ...spec, template: { ...spec.template, spec: podSpec } } }
 }
 
 function localizeContainer(container: Container, image: string): Container & { readonly image: string } {
   const values: Readonly<Record<string, string>> = {
-    WINDLASS_REGISTRIES: platform.registryHost,
-    AZURE_AUTHORITY_HOST: authorityHost,
-    AZURE_TENANT_ID: platform.tenantId,
-    AZURE_CLIENT_ID: reconcilerIdentity.clientId,
-    AZURE_FEDERATED_TOKEN_FILE: `${identityTokenPath}/azure-identity-token`,
-    // Microsoft's directory of clouds does not know this authority.
-    WINDLASS_DISABLE_INSTANCE_DISCOVERY: 'true',
-    NODE_EXTRA_CA_CERTS: '/etc/windlass/local-ca/ca.crt',
-    WINDLASS_LOG_LEVEL: 'debug',
+    WINDLASS_REGISTRIES: localRegistries.join(),
+    ...localEnvironment,
   }
   const kept = (container.env ?? []).filter(({ name }) => !Object.hasOwn(values, name))
   return {
     ...container,
     image,
     env: [...kept, ...Object.entries(values).map(([name, value]) => ({ name, value }))],
-    volumeMounts: [
-      ...(container.volumeMounts ?? []),
-      { name: authorityVolume, mountPath: '/etc/windlass/local-ca', readOnly: true },
-      { name: identityToken.name, mountPath: identityTokenPath, readOnly: true },
-    ],
+    volumeMounts: [...(container.volumeMounts ?? []), ...localVolumeMounts],
   }
 }

@@ -18,6 +18,10 @@ export interface ReleaseOptions {
   /** When the commit was made, RFC 3339. */
   readonly created: string
   readonly sequence: number
+  /** The predictor's own where nothing is said. */
+  readonly repository?: string
+  /** Folder of the manifests that are attached; those of the source where nothing is said. */
+  readonly manifests?: string
   /** Pushes an index beside an attestation, as BuildKit does by default, instead of a bare image. */
   readonly isIndex?: boolean
   readonly signal?: AbortSignal
@@ -36,6 +40,7 @@ export interface PushedRelease {
 /** What CI does on a push: build the commit, push it by digest, attach its manifests, and set the tag last. */
 export async function releasePredictor(options: ReleaseOptions): Promise<PushedRelease> {
   const { platform, source, sha, created, sequence, isIndex = false, signal, onStep } = options
+  const { repository = repositories.predictor, manifests = join(source, 'manifests', 'predictor', 'release') } = options
   const startedAtMs = Date.now()
   const { digest, reference } = await pushProgram({
     registry: platform.registry,
@@ -44,19 +49,19 @@ export async function releasePredictor(options: ReleaseOptions): Promise<PushedR
     dockerfile: 'predictor/Dockerfile',
     base: debianImages.base,
     release: { revision: sha, created, sequence },
-    repository: repositories.predictor,
+    repository,
     ...(isIndex && { wrap: withAttestation }),
     ...(signal && { signal }),
     ...(onStep && { onStep }),
   })
   onStep?.('attaching the manifests, then setting the tag')
   await attach(platform, {
-    folder: join(source, 'manifests', 'predictor', 'release'),
+    folder: manifests,
     reference,
     sha,
     ...(signal && { signal }),
   })
-  const pushedAtMs = await platform.registry.firstRequestAtMs('ci', `/manifests/${sha}$`, startedAtMs)
+  const pushedAtMs = await platform.registry.firstRequestAtMs('ci', `/${repository}/manifests/${sha}$`, startedAtMs)
   if (pushedAtMs === undefined) throw new Error(`the registry was never asked to set the tag ${sha}`)
   return { sha, digest, pushedAtMs }
 }
