@@ -6,6 +6,7 @@ import { programs } from './images/image-context.ts'
 import { deployIngress } from './ingress/deploy.ts'
 import type { NativeCluster } from './native/cluster.ts'
 import { nativeBackend } from './native/backend.ts'
+import { recordConnections } from './network/recorder.ts'
 import { deployPrometheus } from './prometheus/deploy.ts'
 import { prometheusPort } from './prometheus/manifests.ts'
 import { deployReconciler } from './reconciler.ts'
@@ -16,6 +17,8 @@ export interface PlatformOptions {
   readonly name: string
   /** Repositories that the reconciler delivers from, beside the predictor's: `bench/*`. */
   readonly delivered?: readonly string[]
+  /** Write down every connection in the cluster, for a test that judges them. */
+  readonly recordsConnections?: boolean
   readonly signal?: AbortSignal
   readonly onStep?: (step: string) => void
 }
@@ -36,6 +39,7 @@ export interface Platform {
 /** Brings up everything: cluster, registry, Ingress, Prometheus, reconciler. What is up already stays. */
 export async function platformUp(options: PlatformOptions): Promise<Platform> {
   const cluster = await nativeBackend().up(options)
+  if (options.recordsConnections === true) await recordConnections(cluster, options.signal)
   const platform = await startServices(cluster, options)
   await installReconciler(platform, options)
   return platform

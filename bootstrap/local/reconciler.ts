@@ -34,7 +34,7 @@ export async function deployReconciler(options: DeployReconcilerOptions): Promis
   await applyObjects(cluster.kubeconfig, [...definitions, ...localCi], bounds)
   await applyObjects(
     cluster.kubeconfig,
-    objects.map((object) => localize(object, image)),
+    objects.map((object) => localize(object, image, cluster.nodeIp)),
     bounds,
   )
   await applyObjects(cluster.kubeconfig, [trustedAuthority(await readFile(cluster.caFile, 'utf8'))], bounds)
@@ -77,7 +77,8 @@ interface DeploymentManifest extends Manifest {
   }
 }
 
-function localize(object: Manifest, image: string): Manifest {
+function localize(object: Manifest, image: string, nodeIp: string): Manifest {
+  if (object.kind === 'NetworkPolicy') return withNodeDns(object as PolicyManifest, nodeIp)
   if (object.kind !== 'Deployment') return object
   const { spec } = object as DeploymentManifest
   const { containers, volumes = [] } = spec.template.spec
@@ -87,6 +88,17 @@ function localize(object: Manifest, image: string): Manifest {
     volumes: [...volumes, ...localVolumes],
   }
   return { ...object, spec: { ...spec, template: { ...spec.template, spec: podSpec } } }
+}
+
+interface PolicyManifest extends Manifest {
+  readonly spec: { readonly egress: readonly object[] }
+}
+
+/** Names are resolved by a process of the node here, and not by a pod of kube-system. */
+function withNodeDns(policy: PolicyManifest, nodeIp: string): Manifest {
+  const ports = (['UDP', 'TCP'] as const).map((protocol) => ({ protocol, port: 53 }))
+  const rule = { to: [{ ipBlock: { cidr: `${nodeIp}/32` } }], ports }
+  return { ...policy, spec: { ...policy.spec, egress: [...policy.spec.egress, rule] } }
 }
 
 function localizeContainer(container: Container, image: string): Container & { readonly image: string } {

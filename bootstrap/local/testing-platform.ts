@@ -21,5 +21,10 @@ export async function sharedPlatform(t: Test): Promise<Platform> {
 async function ownPlatform(t: Test): Promise<Platform> {
   const name = `test-${randomBytes(3).toString('hex')}`
   t.teardown(() => platformDown({ name }))
-  return platformUp({ name, delivered: testRepositories, onStep: (step) => t.comment(step) })
+  return platformUp({
+    name,
+    delivered: testRepositories,
+    recordsConnections: true,
+    onStep: (step) => t.comment(step),
+  })
 }

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { checkout } from '../local/checkout.ts'
 import { chooseTests, findTests } from './test-files.ts'
 
 const root = t.testdir()
@@ -31,3 +32,12 @@ t.test('what this tier can not run is refused, all of it at once', async (t) => 
   })
   t.same(await chooseTests(root, 'e2e', ['b']), { kind: 'refused', problems: ['There is no *.e2e.ts in b.'] })
 })
+
+t.test(
+  'the file that judges what the whole end-to-end run opened is its last, in the order that tap makes',
+  async (t) => {
+    const files = await findTests(checkout, 'e2e')
+    const [last] = files.toSorted((one, other) => other.localeCompare(one, 'en'))
+    t.equal(last, 'reconciler/e2e/who-may-talk-to-whom.e2e.ts')
+  },
+)

@@ -242,7 +242,13 @@ async function prepareE2e(signal: AbortSignal): Promise<Shared> {
   await clearAbandoned((step) => console.log(`  ${step}`))
   const release = () => platformDown({ name })
   try {
-    await platformUp({ name, delivered: testRepositories, signal, onStep: (step) => console.log(`  ${step}`) })
+    await platformUp({
+      name,
+      delivered: testRepositories,
+      recordsConnections: true,
+      signal,
+      onStep: (step) => console.log(`  ${step}`),
+    })
   } catch (error) {
     await release()
     throw error
