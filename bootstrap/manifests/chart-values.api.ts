@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Manifest } from '../local/install.ts'
 import { CommandFailed } from '../local/run.ts'
 import { type Chart, openHelm, type Values } from './helm.ts'
-import { nameOf } from './raw-manifests.ts'
+import { nameOf, watchManifests } from './raw-manifests.ts'
 import { renderings, renderingNamed } from './renderings.ts'
 
 t.setTimeout(580_000)
@@ -98,6 +98,29 @@ t.test('monitoring has one form and not two', async (t) => {
       ],
     })
     t.equal(operator.monitors.length + azure.monitors.length, 2)
+  }
+})
+
+t.test('the charts have the monitors that stand beside the dashboards', async (t) => {
+  for (const [flavor, folder] of [
+    ['operator', 'kubernetes'],
+    ['azure', 'azure'],
+  ] as const) {
+    const beside = (await watchManifests(folder)).filter(({ kind }) => kind?.endsWith('Monitor'))
+    const rendered = await Promise.all(
+      (['predictor', 'windlass'] as const).map((chart) => helm.template(chart, { monitoring: { flavor } })),
+    )
+    const monitors = rendered.flat().filter(({ kind }) => kind?.endsWith('Monitor'))
+    const whatIsScraped = (objects: readonly Manifest[]) =>
+      Object.fromEntries(
+        objects.map((object) => {
+          // In the charts they stand in the Namespace that they are of, and need not name it.
+          const { namespaceSelector: _, ...spec } = object['spec'] as Values
+          return [nameOf(object), { apiVersion: object.apiVersion, spec }]
+        }),
+      )
+    t.strictSame(whatIsScraped(monitors), whatIsScraped(beside), flavor)
+    t.equal(monitors.length, 2)
   }
 })
 

@@ -8,6 +8,7 @@ import { moduleFolders } from '../local/go-modules.ts'
 const definitions = {
   'github.com/prometheus-operator/prometheus-operator': [
     'example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml',
+    'example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml',
     'example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml',
   ],
   'sigs.k8s.io/gateway-api': ['config/crd/standard/gateway.networking.k8s.io_httproutes.yaml'],
@@ -23,7 +24,7 @@ export async function foreignDefinitions(onStep?: (step: string) => void): Promi
     if (folder === undefined) throw new Error(`bootstrap/local/go/crds/go.mod does not name ${module}`)
     for (const file of files) found.push(parse(await readFile(join(folder, file), 'utf8')) as Manifest)
   }
-  const monitors = found.filter(({ metadata }) => metadata?.name?.endsWith('.monitoring.coreos.com'))
+  const monitors = found.filter(({ metadata }) => metadata?.name?.endsWith('monitors.monitoring.coreos.com'))
   return [...found, ...monitors.map(ofAzure)]
 }
 

@@ -11,6 +11,13 @@ export async function rawManifests(...folders: readonly ManifestFolder[]): Promi
   return read.flat()
 }
 
+/** Monitors and rules of `dashboards`, for the Prometheus operator or for Azure's managed Prometheus. */
+export async function watchManifests(flavor: 'azure' | 'kubernetes'): Promise<readonly Manifest[]> {
+  const objects = await readInOrder(join(checkout, 'dashboards', flavor))
+  // Azure's rules are no object of Kubernetes.
+  return objects.filter(({ kind }) => kind !== undefined)
+}
+
 /** `Kind/name`, which tells objects of one tenant apart. */
 export function nameOf({ kind, metadata }: Manifest): string {
   return `${kind}/${metadata?.name}`

@@ -10,7 +10,7 @@ import { ensureTools } from '../local/tools.ts'
 import { namespaces, openHelm } from './helm.ts'
 import { schemaLocation, writeSchemas } from './kubeconform-schemas.ts'
 import { foreignDefinitions } from './module-files.ts'
-import { nameOf, rawManifests } from './raw-manifests.ts'
+import { nameOf, rawManifests, watchManifests } from './raw-manifests.ts'
 import { renderings } from './renderings.ts'
 import { ciliumExceptions, type Exception, exceptions, judgeScore, type ScoredObject } from './score.ts'
 
@@ -43,7 +43,8 @@ t.test('the definitions of kinds are taken by the API server, ours without a war
 t.test('the API server takes every object strictly, without a warning, in restricted namespaces', async (t) => {
   const spaces = (await rawManifests('predictor/operator', 'reconciler')).filter(({ kind }) => kind === 'Namespace')
   t.same(new Set(spaces.map(({ metadata }) => metadata?.name)), new Set(Object.values(namespaces)))
-  await apply(spaces, 'none')
+  const monitoring = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'monitoring' } }
+  await apply([...spaces, monitoring], 'none')
   for (const { name, objects } of sets) t.equal((await apply(objects, 'server')).length, objects.length, name)
 })
 
@@ -77,7 +78,15 @@ t.test(
 
 t.test('kubeconform refuses a wrong type and an unknown field, of Kubernetes and of definitions', async (t) => {
   const all = sets.flatMap(({ objects }) => objects)
-  for (const kind of ['NetworkPolicy', 'Delivery', 'PodMonitor', 'HTTPRoute', 'CiliumNetworkPolicy', 'Service']) {
+  for (const kind of [
+    'NetworkPolicy',
+    'Delivery',
+    'PodMonitor',
+    'PrometheusRule',
+    'HTTPRoute',
+    'CiliumNetworkPolicy',
+    'Service',
+  ]) {
     const found = all.find((object) => object.kind === kind)
     t.ok(found, kind)
     if (found === undefined) continue
@@ -122,6 +131,8 @@ async function everything(): Promise<readonly ManifestSet[]> {
     { name: 'raw: definition', objects: await rawManifests('crd') },
     { name: 'raw: reconciler', objects: await rawManifests('reconciler') },
     { name: 'raw: predictor', objects: await rawManifests('predictor/operator', 'predictor/release') },
+    { name: 'raw: monitors and rules', objects: await watchManifests('kubernetes') },
+    { name: 'raw: monitors of Azure', objects: await watchManifests('azure') },
   ]
   const rendered: ManifestSet[] = []
   for (const { name, chart, values } of renderings) {
