@@ -53,7 +53,7 @@ t.test('the predictor whole by Helm serves beside it', async (t) => {
 
   await t.test('and is handed over to Windlass, without one pod that is made anew', async (t) => {
     const before = await byHelm.pods()
-    t.equal(before.length, 2)
+    t.equal(before.length, 1)
     await byHelm.install(byHelm.byHelm(digest, { keep: true }))
     await byHelm.install(byHelm.tenant({ delivery: { adopt: true } }))
     await byHelm.untilReleased(sha)

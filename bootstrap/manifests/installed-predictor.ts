@@ -38,9 +38,10 @@ export class InstalledPredictor {
     }
   }
 
-  /** The values of a predictor that Helm delivers, by digest. */
+  /** The values of a predictor that Helm delivers, by digest; with one pod, for no autoscaler is to be waited for. */
   byHelm(digest: string, more: Values = {}): Values {
-    return { deliveredBy: 'helm', image: { repository: this.imageRepository, digest }, host: this.host, ...more }
+    const image = { repository: this.imageRepository, digest }
+    return { deliveredBy: 'helm', image, host: this.host, autoscaling: { minReplicas: 1 }, ...more }
   }
 
   get imageRepository(): string {

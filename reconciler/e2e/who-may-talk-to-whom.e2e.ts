@@ -32,9 +32,9 @@ await predictor.untilServed(release.sha, ingressUrl)
 await waitFor(
   async () => {
     const [sample] = await queryPrometheus(prometheusUrl, `sum(up{namespace="${predictor.namespace}"})`)
-    return sample !== undefined && sample.value >= 2 ? sample : undefined
+    return sample !== undefined && sample.value >= 1 ? sample : undefined
   },
-  () => 'Prometheus to scrape both pods of the predictor',
+  () => 'Prometheus to scrape the predictor',
   { timeoutMs: 120_000 },
 )
 const judgement = await judged()
