@@ -238,17 +238,15 @@ async function prepareE2e(signal: AbortSignal): Promise<Shared> {
   const { platformDown, platformUp } = await import('../local/platform.ts')
   const { testRepositories } = await import('../local/testing-platform.ts')
   const { clearAbandoned, nameOfOwn } = await import('../local/abandoned.ts')
+  const { ensureTools } = await import('../local/tools.ts')
   const name = nameOfOwn('test')
-  await clearAbandoned((step) => console.log(`  ${step}`))
+  const onStep = (step: string): void => console.log(`  ${step}`)
+  await clearAbandoned(onStep)
+  // Before a test's time begins, and before others run beside.
+  await ensureTools(['helm', 'kubeconform', 'kube-score'], { signal, onStep })
   const release = () => platformDown({ name })
   try {
-    await platformUp({
-      name,
-      delivered: testRepositories,
-      recordsConnections: true,
-      signal,
-      onStep: (step) => console.log(`  ${step}`),
-    })
+    await platformUp({ name, delivered: testRepositories, recordsConnections: true, signal, onStep })
   } catch (error) {
     await release()
     throw error
