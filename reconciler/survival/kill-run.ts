@@ -8,7 +8,7 @@ import { endState, heldCollections, type EndState } from './end-state.ts'
 import { lost, pass, startHttpProxy, type Asked, type Fate } from './http-proxy.ts'
 import { lastingLease, startReconciler, type ReconcilerProcess } from './reconciler-process.ts'
 import { Site, type Lab } from './site.ts'
-import { WriteNamer, withoutCount, type Write } from './write-name.ts'
+import { WriteNamer, type Write } from './write-name.ts'
 
 /** What the runs of a test file share. */
 export interface KillLab extends Lab {
@@ -16,14 +16,11 @@ export interface KillLab extends Lab {
   readonly collections: readonly string[]
 }
 
-/** Before a write is sent on, or when it is answered and nobody has heard it. */
-export type Moment = 'before' | 'after'
-
-/** Where a process is killed, and where, after that, the one that goes on in its place when it makes the same write. */
+/** One kill: at a write, before it is sent on, or when it is answered and nobody has heard it. */
 export interface Point {
   /** Its name; see write-name.ts. */
   readonly write: string
-  readonly moments: readonly Moment[]
+  readonly moment: 'before' | 'after'
 }
 
 export interface Scenario {
@@ -44,8 +41,7 @@ export interface Outcome {
   /** How many of all these were handed to the API server, and by which name it knows who asked. */
   readonly sent: number
   readonly userAgent: string
-  /** The moments of the point that were met, in its order. */
-  readonly killed: readonly Moment[]
+  readonly wasKilled: boolean
   /** The tenant's. */
   readonly namespace: string
   readonly end: EndState
@@ -74,8 +70,8 @@ export async function play(
   run.record()
   await scenario.act(run)
   await run.finish(expected)
-  const { writes, later, sent, userAgent, killed } = run
-  return { writes, later, sent, userAgent, killed, namespace: run.web.namespace, end: await run.endState(expected) }
+  const { writes, later, sent, userAgent, wasKilled } = run
+  return { writes, later, sent, userAgent, wasKilled, namespace: run.web.namespace, end: await run.endState(expected) }
 }
 
 /** One process in a site of its own, every write of which is seen, and which may be killed at one of them. */
@@ -83,7 +79,7 @@ export class Run extends Site {
   readonly writes: Write[] = []
   readonly later: Write[] = []
   sent = 0
-  readonly killed: Moment[] = []
+  wasKilled = false
   readonly #t: Test
   readonly #collections: readonly string[]
   readonly #point: Point | undefined
@@ -231,8 +227,8 @@ export class Run extends Site {
     if (!this.#isRecording) return pass
     const write = this.#namer.name(asked)
     this.#names.set(asked, write.name)
-    this[this.killed.length > 0 ? 'later' : 'writes'].push(write)
-    if (await this.#killAt(asked, write.name, 'before')) return lost
+    this[this.wasKilled ? 'later' : 'writes'].push(write)
+    if (await this.#killAt(write.name, 'before')) return lost
     this.sent += 1
     return pass
   }
@@ -240,26 +236,19 @@ export class Run extends Site {
   async #after(asked: Asked): Promise<'pass' | 'lost'> {
     if (!asked.isWrite) return 'pass'
     const name = this.#names.get(asked)
-    const isKilled = name === undefined ? await this.#ambush(asked) : await this.#killAt(asked, name, 'after')
+    const isKilled = name === undefined ? await this.#ambush(asked) : await this.#killAt(name, 'after')
     if (isKilled) return 'lost'
     if (isLeaderMark(asked) && this.#askers.get(asked) === this.#process) this.#isLeading = true
     return 'pass'
   }
 
-  async #killAt(asked: Asked, write: string, moment: Moment): Promise<boolean> {
-    if (this.#point?.moments[this.killed.length] !== moment || !this.#isMeant(asked, write)) return false
-    this.killed.push(moment)
+  async #killAt(write: string, moment: Point['moment']): Promise<boolean> {
+    if (this.wasKilled || this.#point?.write !== write || this.#point.moment !== moment) return false
+    this.wasKilled = true
     this.#isEnding = false
     await this.#kill()
     await this.start()
     return true
-  }
-
-  /** The very write at first; then the one by which it is made again, for the process that goes on counts on. */
-  #isMeant(asked: Asked, write: string): boolean {
-    if (this.killed.length === 0) return write === this.#point?.write
-    const isOfNext = this.#askers.get(asked) === this.#process
-    return isOfNext && withoutCount(write) === withoutCount(this.#point?.write ?? '')
   }
 
   async #kill(): Promise<void> {

@@ -34,11 +34,6 @@ export class WriteNamer {
   }
 }
 
-/** The part of a name by which a write is the same as one that was made before it. */
-export function withoutCount(name: string): string {
-  return name.replace(/ #\d+$/, '')
-}
-
 /** Steps are told apart by what they say of themselves, so that one more of one step does not rename all the others. */
 function wordsOf({ path, body }: Asked): string {
   if (path.endsWith('/deliveries/web/status')) {
