@@ -76,7 +76,7 @@ for (const api of [true, false]) {
     t.test('attaching other manifests is refused, and nothing is pushed', async (t) => {
       const other = await manifests(t, `${deployment}  replicas: 2\n`)
       await t.rejects(run(publisher, { ...request, folder: other }), {
-        name: 'AttachRefused',
+        name: 'CommandRefused',
         message: new RegExp(`has another bundle of ${revision} attached, ${bundle}`),
       })
       t.equal((await source.bundles(repository, digest, forever)).length, 1)
@@ -109,7 +109,7 @@ t.test('what can not be attached to', async (t) => {
   t.test('an image of another commit', async (t) => {
     const digest = await pushImage(publisher, name, 'other', { 'org.opencontainers.image.revision': 'f'.repeat(40) })
     await t.rejects(run(publisher, { folder, image: `${repository}@${digest}`, revision }), {
-      name: 'AttachRefused',
+      name: 'CommandRefused',
       message: /says that it was built from f{40}, not from 0123/,
     })
   })

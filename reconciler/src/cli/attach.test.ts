@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { attach, AttachRefused, type AttachRequest } from './attach.ts'
+import { attach, type AttachRequest } from './attach.ts'
+import { CommandRefused } from './refused.ts'
 
 const revision = '0123456789abcdef0123456789abcdef01234567'
 const image = `contoso.azurecr.io/predictor@sha256:${'a'.repeat(64)}`
@@ -34,7 +35,7 @@ async function refusal(request: AttachRequest): Promise<readonly string[]> {
     say: () => {},
     signal: new AbortController().signal,
   }).catch((reason: unknown) => reason)
-  if (error instanceof AttachRefused) return error.problems
+  if (error instanceof CommandRefused) return error.problems
   throw error
 }
 

@@ -1,81 +1,118 @@
 #!/usr/bin/env node
-import { Command } from 'commander'
-import { Agent } from 'undici'
-import { AppError } from '../core/errors.ts'
-import { defaultAudience, defaultLimits } from '../registry/acr.ts'
-import { RegistryConnection } from '../registry/registry-connection.ts'
-import { attach, AttachRefused, type AttachRequest } from './attach.ts'
-import { credentialFrom } from './credential.ts'
-import { withRetries } from './retry.ts'
-
-interface AttachFlags {
-  readonly image: string
-  readonly revision: string
-  readonly tag?: string
-  readonly namespace?: string
-  readonly serviceAccount?: string
-}
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { attach, type AttachRequest } from './attach.ts'
+import { lock } from './lock.ts'
+import { push } from './push.ts'
+import type { ReleaseRequest } from './release-target.ts'
+import { retain } from './retain.ts'
+import { runCommand } from './run-command.ts'
+import { tagRelease } from './tag.ts'
 
 const program = new Command('windlass').description('Releases that a cluster pulls for itself.')
 
 program
-  .command('attach')
-  .description('attach the manifests of a folder to an image, after the checks that the reconciler makes')
+  .command('push')
+  .description('push an image by digest, as a builder wrote it, without a tag')
+  .argument('<layout>', 'folder with one image or index, laid out as OCI says')
+  .requiredOption('--to <repository>', 'REGISTRY/REPOSITORY')
+  .requiredOption('--revision <sha>', 'the full SHA of the commit that it was built from')
+  .addHelpText('after', help('Prints the digest. What the repository has already is not sent again.'))
+  .action((layout: string, flags: { readonly to: string; readonly revision: string }) =>
+    runCommand((ports) => push({ layout, ...flags }, ports)),
+  )
+
+release('attach', 'attach the manifests of a folder to an image, after the checks that the reconciler makes')
   .argument('<folder>', 'manifests: every .yaml, .yml and .json below it')
-  .requiredOption('--image <reference>', 'REGISTRY/REPOSITORY@DIGEST of the image, or of its index')
-  .requiredOption('--revision <sha>', 'the full SHA of the commit')
   .option('--tag <sha>', 'set this tag, the revision, as the last step')
   .option('--namespace <name>', 'where the Delivery is, to refuse objects of another namespace')
   .option('--service-account <name>', 'what the Delivery deploys as, to refuse pods that would run as it')
-  .addHelpText(
-    'after',
-    `
-Signs in with the token in AZURE_FEDERATED_TOKEN_FILE (with AZURE_CLIENT_ID and AZURE_TENANT_ID), else as the Azure CLI.
-Prints the digest of the bundle. Attaching the same manifests again does nothing.`,
+  .addHelpText('after', help('Prints the digest of the bundle. Attaching the same manifests again does nothing.'))
+  .action((folder: string, flags: Omit<AttachRequest, 'folder'>) =>
+    runCommand((ports) => attach({ folder, ...flags }, ports)),
   )
-  .action((folder: string, flags: AttachFlags) => run({ folder, ...flags }))
+
+interface TagFlags extends ReleaseRequest {
+  readonly manifests: 'attached' | 'none'
+  readonly attested: readonly string[]
+}
+
+release('tag', 'release what is whole: set the tag, after a look at all that must be there')
+  .addOption(
+    new Option('--manifests <which>', 'none for an image that is not delivered by them')
+      .choices(['attached', 'none'])
+      .default('attached'),
+  )
+  .option('--attested <type>', 'refuse without an attachment of this artifact type; may be given again', collect, [])
+  .addHelpText('after', help('A tag that is set already is left alone; one that names another image is never moved.'))
+  .action(({ manifests, ...flags }: TagFlags) =>
+    runCommand(async (ports) => {
+      await tagRelease({ ...flags, hasManifests: manifests === 'attached' }, ports)
+      return undefined
+    }),
+  )
+
+release('lock', 'keep the tag of a release from being moved, and its manifests from being deleted')
+  .addHelpText('after', help('Locking it again changes nothing.'))
+  .action((flags: ReleaseRequest) =>
+    runCommand(async (ports) => {
+      await lock(flags, ports)
+      return undefined
+    }),
+  )
+
+interface RetainFlags {
+  readonly newest: number
+  readonly graceDays: number
+  readonly keep: readonly string[]
+  readonly tags: RegExp
+  readonly dryRun: boolean
+}
+
+program
+  .command('retain')
+  .description('delete releases beyond the newest, none that is young or named to be kept')
+  .argument('<repository>', 'REGISTRY/REPOSITORY')
+  .requiredOption('--newest <count>', 'how many of the newest releases stay, however old', Number)
+  .requiredOption('--grace-days <days>', 'nothing younger goes', Number)
+  .option('--keep <names>', 'tags and digests that stay, by commas or spaces; may be given again', list, [])
+  .option('--tags <pattern>', 'which tags are releases; an image with another one stays', pattern, /^[0-9a-f]{40}$/)
+  .option('--dry-run', 'say what would go, and delete nothing', false)
+  .addHelpText('after', help('Prints how many went, or would go.'))
+  .action((repository: string, { dryRun, ...flags }: RetainFlags) =>
+    runCommand(async (ports) =>
+      String(await retain({ repository, ...flags, isDryRun: dryRun, nowMs: Date.now() }, ports)),
+    ),
+  )
 
 await program.parseAsync()
 
-async function run(request: AttachRequest): Promise<void> {
-  const controller = new AbortController()
-  const dispatcher = new Agent()
-  const stop = () => controller.abort(new Error('interrupted'))
-  process.once('SIGINT', stop).once('SIGTERM', stop)
-  const { signal } = controller
-  const connect = (registry: string) =>
-    new RegistryConnection({
-      registry,
-      credential: credentialFrom(process.env),
-      dispatcher,
-      lifetime: signal,
-      limits: defaultLimits,
-      audience: process.env['WINDLASS_REGISTRY_AUDIENCE'] ?? defaultAudience,
-    })
+/** A command on a release that is pushed. */
+function release(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .requiredOption('--image <reference>', 'REGISTRY/REPOSITORY@DIGEST of the image, or of its index')
+    .requiredOption('--revision <sha>', 'the full SHA of the commit')
+}
+
+function help(text: string): string {
+  return `
+Signs in with the token in AZURE_FEDERATED_TOKEN_FILE (with AZURE_CLIENT_ID and AZURE_TENANT_ID), else as the Azure CLI.
+${text}`
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+function list(value: string, before: readonly string[]): readonly string[] {
+  return [...before, ...value.split(/[\s,]+/).filter(Boolean)]
+}
+
+function pattern(value: string): RegExp {
   try {
-    const digest = await withRetries(() => attach(request, { connect, say, signal }), say, signal)
-    process.stdout.write(`${digest}\n`)
-  } catch (error) {
-    process.exitCode = 1
-    report(error)
-  } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop)
-    await dispatcher.destroy()
+    return new RegExp(value)
+  } catch {
+    throw new InvalidArgumentError('It is not a regular expression.')
   }
-}
-
-function report(error: unknown): void {
-  if (error instanceof AttachRefused) {
-    for (const problem of error.problems) say(problem)
-  } else if (error instanceof AppError) {
-    say(`${error.reason}: ${error.message}`)
-  } else if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    say(error.message)
-  } else {
-    throw error
-  }
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
 }
