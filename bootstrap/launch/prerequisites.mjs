@@ -46,7 +46,7 @@ function findGo() {
   if (newEnough) return { problems: [], ...(isAbsolute(newEnough.place) && { folder: dirname(newEnough.place) }) }
   const versions = found.flatMap(({ version }) => version ?? [])
   const has = versions.length > 0 ? `this is ${versions.join(' and ')}` : `none is on PATH or in ${placesOfGo[1]}`
-  return { problems: [`${wanted} is needed, to build the local cluster; ${has}. See https://go.dev/dl.`] }
+  return { problems: [`${wanted} is needed, to build programs from source; ${has}. See https://go.dev/dl.`] }
 }
 
 /**

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 
 /**
- * What a task needs of the machine: Go and git to build the local cluster, root to run its node.
+ * What a task needs of the machine: Go and git to build programs from source, root to run its node.
  * @typedef {'go' | 'root'} Need
  *
  * `usage` may tell less where a program of the task tells more. `problem` is what files have to say of the arguments.
@@ -53,7 +53,13 @@ export const tasks = {
     problem: problemOfTest,
     needs: needsOfTest,
   },
-  check: { program: 'bootstrap/tasks/check.ts', usage: 'npm run check', accepts: nothing },
+  check: {
+    program: 'bootstrap/tasks/check.ts',
+    usage: 'npm run check',
+    accepts: nothing,
+    // One of its linters is built from source.
+    needs: () => needed('go'),
+  },
   format: { program: 'bootstrap/tasks/format.ts', usage: 'npm run format', accepts: nothing },
   generate: { program: 'bootstrap/tasks/generate.ts', usage: 'npm run generate [-- --check]', accepts: checkOnly },
   synth: { program: 'infra/src/main.ts' },
@@ -64,6 +70,14 @@ export const tasks = {
   },
   predictor: { program: 'predictor/src/server.ts', usage: 'npm start -w predictor', accepts: nothing, isLocal: true },
   windlass: { program: 'reconciler/src/cli/windlass.ts', isLocal: true },
+  release: {
+    program: 'bootstrap/tasks/release.ts',
+    usage: 'npm run release -- predictor|reconciler [--name CLUSTER] [--sequence NUMBER]',
+    needs: () => needed('root'),
+    isLocal: true,
+  },
+  'release:build': { program: 'bootstrap/tasks/release-build.ts', isLocal: true },
+  'release:sbom': { program: 'bootstrap/tasks/release-sbom.ts', isLocal: true },
   'image-context': {
     program: 'bootstrap/tasks/image-context.ts',
     usage: 'npm run image-context -- predictor|reconciler',

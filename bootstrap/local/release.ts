@@ -1,9 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { platform as names } from './backend.ts'
-import { checkout } from './checkout.ts'
-import { authorityHost, ciIdentity, repositories, tokenAudience } from './identities.ts'
+import { asCiJob } from './ci-job.ts'
+import { repositories } from './identities.ts'
 import { withAttestation } from './images/attestation.ts'
 import { debianImages } from './images/debian-images.ts'
 import { programs } from './images/image-context.ts'
@@ -55,53 +52,10 @@ export async function releasePredictor(options: ReleaseOptions): Promise<PushedR
     ...(onStep && { onStep }),
   })
   onStep?.('attaching the manifests, then setting the tag')
-  await attach(platform, {
-    folder: manifests,
-    reference,
-    sha,
-    ...(signal && { signal }),
-  })
+  await asCiJob(platform, signal, (windlass) =>
+    windlass(['attach', manifests, '--image', reference, '--revision', sha, '--tag', sha]),
+  )
   const pushedAtMs = await platform.registry.firstRequestAtMs('ci', `/${repository}/manifests/${sha}$`, startedAtMs)
   if (pushedAtMs === undefined) throw new Error(`the registry was never asked to set the tag ${sha}`)
   return { sha, digest, pushedAtMs }
-}
-
-interface AttachOptions {
-  readonly folder: string
-  readonly reference: string
-  readonly sha: string
-  readonly signal?: AbortSignal
-}
-
-/** Runs the command line that CI runs, as the identity that CI has: a token that is federated with the registry. */
-async function attach({ cluster }: Platform, { folder, reference, sha, signal }: AttachOptions): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'windlass-ci-'))
-  const bounds = signal && { signal }
-  try {
-    const { namespace, serviceAccount, clientId } = ciIdentity
-    const tokenFile = join(dir, 'token')
-    const { stdout } = await cluster.exec(
-      'kubectl',
-      ['--namespace', namespace, 'create', 'token', serviceAccount, '--audience', tokenAudience, '--duration', '10m'],
-      bounds,
-    )
-    await writeFile(tokenFile, stdout.trim(), { mode: 0o600 })
-    const command = join(checkout, 'reconciler', 'src', 'cli', 'windlass.ts')
-    await cluster.exec(
-      process.execPath,
-      [command, 'attach', folder, '--image', reference, '--revision', sha, '--tag', sha],
-      {
-        ...bounds,
-        env: {
-          AZURE_AUTHORITY_HOST: authorityHost,
-          AZURE_TENANT_ID: names.tenantId,
-          AZURE_CLIENT_ID: clientId,
-          AZURE_FEDERATED_TOKEN_FILE: tokenFile,
-          NODE_EXTRA_CA_CERTS: cluster.caFile,
-        },
-      },
-    )
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
 }

@@ -39,6 +39,24 @@ t.test('an image becomes an index with an attestation beside it', async (t) => {
   }
 })
 
+t.test('an SBOM stands beside the provenance', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'windlass-oci-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  const image = await makeTestImage(join(dir, 'image'))
+  const wrapped = await withAttestation(image, join(dir, 'index'), { spdxVersion: 'SPDX-2.3' })
+  const [, attestation] = (await readIndex(wrapped)).manifests
+  const { layers } = await readManifest(wrapped, attestation)
+  t.same(
+    layers.map(({ annotations }) => annotations?.['in-toto.io/predicate-type']),
+    ['https://slsa.dev/provenance/v1', 'https://spdx.dev/Document'],
+  )
+  const statement = JSON.parse(await readFile(blobPath(wrapped.layout, layers[1]?.digest ?? ''), 'utf8'))
+  t.match(statement, {
+    subject: [{ digest: { sha256: image.root.digest.slice('sha256:'.length) } }],
+    predicate: { spdxVersion: 'SPDX-2.3' },
+  })
+})
+
 t.test('a layout that holds more than one image is refused', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'windlass-oci-'))
   t.teardown(() => rm(dir, { recursive: true, force: true }))

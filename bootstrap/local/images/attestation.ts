@@ -14,15 +14,15 @@ import {
 /**
  * Wraps an image in an index beside an attestation manifest, the shape that BuildKit pushes by default since it attaches
  * provenance: https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md. The index carries
- * the image's annotations, for it is what the tag will name.
+ * the image's annotations, for it is what the tag will name. An SBOM, of SPDX, is a statement beside the provenance.
  */
-export async function withAttestation(image: OciImage, out: string): Promise<OciImage> {
+export async function withAttestation(image: OciImage, out: string, sbom?: object): Promise<OciImage> {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
   await copyBlobs(image.layout, out)
 
   const manifest = await readManifest(image)
-  const attestation = await writeAttestation(image, out)
+  const attestation = await writeAttestation(image, out, sbom)
   const index: Index = {
     schemaVersion: 2,
     mediaType: mediaTypes.index,
@@ -45,26 +45,18 @@ export async function withAttestation(image: OciImage, out: string): Promise<Oci
 /** Node's names of architectures → the specification's. */
 const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 
-async function writeAttestation(image: OciImage, out: string): Promise<Descriptor> {
+async function writeAttestation(image: OciImage, out: string, sbom: object | undefined): Promise<Descriptor> {
   const { annotations = {} } = await readManifest(image)
-  const predicateType = 'https://slsa.dev/provenance/v1'
-  const statement = await writeBlob(
-    out,
-    'application/vnd.in-toto+json',
-    JSON.stringify({
-      _type: 'https://in-toto.io/Statement/v1',
-      subject: [{ name: 'image', digest: { sha256: image.root.digest.replace('sha256:', '') } }],
-      predicateType,
-      predicate: {
-        buildDefinition: {
-          buildType: 'https://windlass.dev/local-build/v1',
-          externalParameters: { revision: annotations['org.opencontainers.image.revision'] ?? 'unknown' },
-        },
-        runDetails: { builder: { id: 'https://windlass.dev/local-builder' } },
+  const layers = [
+    await writeStatement(image, out, 'https://slsa.dev/provenance/v1', {
+      buildDefinition: {
+        buildType: 'https://windlass.dev/local-build/v1',
+        externalParameters: { revision: annotations['org.opencontainers.image.revision'] ?? 'unknown' },
       },
+      runDetails: { builder: { id: 'https://windlass.dev/local-builder' } },
     }),
-  )
-  const layer = { ...statement, annotations: { 'in-toto.io/predicate-type': predicateType } }
+    ...(sbom === undefined ? [] : [await writeStatement(image, out, 'https://spdx.dev/Document', sbom)]),
+  ]
   const config = await writeBlob(
     out,
     mediaTypes.config,
@@ -72,14 +64,27 @@ async function writeAttestation(image: OciImage, out: string): Promise<Descripto
       architecture: 'unknown',
       os: 'unknown',
       config: {},
-      rootfs: { type: 'layers', diff_ids: [statement.digest] },
+      rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
     }),
   )
   const manifest: Manifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
     config,
-    layers: [layer],
+    layers,
   }
   return writeBlob(out, mediaTypes.manifest, JSON.stringify(manifest))
+}
+
+/** https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, unsigned. */
+async function writeStatement(
+  image: OciImage,
+  out: string,
+  predicateType: string,
+  predicate: object,
+): Promise<Descriptor> {
+  const subject = [{ name: 'image', digest: { sha256: image.root.digest.replace('sha256:', '') } }]
+  const statement = { _type: 'https://in-toto.io/Statement/v1', subject, predicateType, predicate }
+  const blob = await writeBlob(out, 'application/vnd.in-toto+json', JSON.stringify(statement))
+  return { ...blob, annotations: { 'in-toto.io/predicate-type': predicateType } }
 }
