@@ -102,7 +102,16 @@ t.test(
 
 t.test('whatever is written like a reason is one, or is known to be something else', async (t) => {
   const operatorPages = pages.filter(({ path }) => /^(README|docs\/[^/]+)\.md$/.test(path))
-  const somethingElse = ['AcrPull', 'AcrPush', 'ErrImagePull', 'GoBack', 'ImagePullBackOff', 'RoleBinding', 'RollBack']
+  const somethingElse = [
+    'AcrDelete',
+    'AcrPull',
+    'AcrPush',
+    'ErrImagePull',
+    'GoBack',
+    'ImagePullBackOff',
+    'RoleBinding',
+    'RollBack',
+  ]
   const alerts = alertRules.map(({ alert }) => alert)
   const known = new Set([
     ...Object.keys(reasons),
@@ -172,12 +181,22 @@ t.test('docs/adr/README.md lists every decision by its title', async (t) => {
   )
 })
 
-t.test('docs/ci.md lists the options of windlass attach', async (t) => {
-  const command = join(root, 'reconciler', 'src', 'cli', 'windlass.ts')
-  const { stdout } = await run(process.execPath, [command, 'attach', '--help'])
-  const options = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, option = '']) => option)
-  t.same(inOrder(firstCells(sectionOn(ci, 'Attach and tag'))), inOrder(options.filter((option) => option !== '--help')))
-})
+const commandSections = {
+  push: 'Push by digest',
+  attach: 'Attach and tag',
+  tag: 'Set the tag',
+  lock: 'Lock the tag',
+  retain: 'Retention',
+} as const
+
+for (const [name, section] of Object.entries(commandSections)) {
+  t.test(`docs/ci.md lists the options of windlass ${name}`, async (t) => {
+    const command = join(root, 'reconciler', 'src', 'cli', 'windlass.ts')
+    const { stdout } = await run(process.execPath, [command, name, '--help'])
+    const options = [...stdout.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, option = '']) => option)
+    t.same(inOrder(firstCells(sectionOn(ci, section))), inOrder(options.filter((option) => option !== '--help')))
+  })
+}
 
 t.test(
   'every error text that the documents explain is one that the sources say, or is known to be foreign',

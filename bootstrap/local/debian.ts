@@ -10,6 +10,7 @@ export const debianPackages = {
   ingress: ['haproxy'],
   prometheus: ['prometheus'],
   alertmanager: ['prometheus-alertmanager'],
+  linters: ['python3-pip'],
 } as const satisfies Record<string, readonly string[]>
 
 export type PackagePurpose = keyof typeof debianPackages

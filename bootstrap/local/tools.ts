@@ -19,6 +19,7 @@ interface GoTool {
     | 'helm'
     | 'kubeconform'
     | 'kube-score'
+    | 'actionlint'
   readonly package: string
   /** What `go build` names the program, where that is not the tool's name. */
   readonly output?: string
@@ -56,6 +57,8 @@ const tools = {
   pause: { module: 'pause', package: '.' },
   // Nothing runs it but a test: what we read of an object's health is held against it.
   kstatus: { module: 'kstatus', package: '.' },
+  // Of `npm run check`.
+  actionlint: { module: 'actionlint', package: 'github.com/rhysd/actionlint/cmd/actionlint' },
   // Of one benchmark alone; nothing else asks for it.
   kwok: { module: 'kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' },
   // Of tests of the manifests and charts alone.
@@ -81,6 +84,7 @@ const roughTimes: Readonly<Record<GoTool['module'], string>> = {
   helm: '2 min',
   kubeconform: '20 s',
   'kube-score': '30 s',
+  actionlint: '20 s',
 }
 
 export type ToolName = keyof typeof tools

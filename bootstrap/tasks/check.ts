@@ -1,4 +1,5 @@
 // `npm run check`: everything that can be said about the sources without running them.
+import { linters } from '../checks/linters.ts'
 import { runAttached } from './attached.ts'
 
 export interface Check {
@@ -38,6 +39,7 @@ export const checks: readonly Check[] = [
       '.',
     ],
   },
+  ...Object.keys(linters).map((name) => ({ name, command: 'node', args: ['bootstrap/tasks/lint-files.ts', name] })),
 ]
 
 const failures: Check[] = []

@@ -1,0 +1,124 @@
+import { parse } from 'yaml'
+
+/** As much of a workflow as the rules read; https://docs.github.com/actions/reference/workflow-syntax-for-github-actions */
+export interface Workflow {
+  readonly name: string
+  readonly on: Readonly<Record<string, unknown>>
+  readonly permissions?: Permissions
+  readonly concurrency?: { readonly group?: string }
+  readonly jobs: Readonly<Record<string, Job>>
+}
+
+export interface Job {
+  readonly needs?: string | readonly string[]
+  readonly 'runs-on'?: string
+  readonly 'timeout-minutes'?: number
+  readonly environment?: string
+  readonly permissions?: Permissions
+  readonly env?: Readonly<Record<string, string>>
+  readonly steps: readonly Step[]
+}
+
+export interface Step {
+  readonly name?: string
+  readonly if?: string
+  readonly uses?: string
+  readonly run?: string
+  readonly with?: Readonly<Record<string, unknown>>
+  readonly env?: Readonly<Record<string, string>>
+}
+
+type Permissions = string | Readonly<Record<string, string>>
+
+export function parseWorkflow(text: string): Workflow {
+  return parse(text) as Workflow
+}
+
+/** Which environment a job must be in to be given an identity; each has a subject of its own in infra/. */
+const identities: Readonly<Record<string, string>> = {
+  'release.yml release': 'prod-release',
+  'retention.yml retain': 'prod-retention',
+  'infra.yml plan': 'prod-plan',
+  'infra.yml apply': 'prod-apply',
+}
+
+/** What a job of any workflow may be permitted, beside an identity. */
+const grants: ReadonlySet<string> = new Set([
+  'contents: read',
+  'actions: read',
+  'security-events: write',
+  'id-token: write',
+  'attestations: write',
+  'artifact-metadata: write',
+])
+
+/** Programs and actions by which a cluster is reached, or one's credentials are had. */
+const reachesCluster =
+  /\b(kubectl|kubelogin|kubeconfig|helm|helmfile|kustomize|argocd|flux)\b|\baz +aks\b|azure\/(aks-|k8s-|setup-kubectl|setup-helm)|invoke-azure-aks|\bdeploy(ment)?\b/i
+
+/** All that a workflow breaks of the rules which none may break, each said in words. */
+export function workflowProblems(file: string, text: string): readonly string[] {
+  const workflow = parseWorkflow(text)
+  const jobs = Object.entries(workflow.jobs).map(([name, job]) => ({ name, job }))
+  return [
+    ...topProblems(workflow),
+    ...jobs.flatMap(({ name, job }) => jobProblems(file, name, job)),
+    ...unpinned(text),
+    ...secrets(text),
+  ].map((problem) => `${file}: ${problem}`)
+}
+
+function topProblems({ permissions, concurrency, on }: Workflow): readonly string[] {
+  const problems: string[] = []
+  if (JSON.stringify(permissions) !== '{}') problems.push('its permissions are not {} at the top')
+  if (!concurrency?.group?.includes('${{ github.ref }}')) problems.push('it may run twice at once for one ref')
+  for (const event of ['pull_request_target', 'workflow_run', 'issue_comment']) {
+    if (event in on) problems.push(`${event} runs what others wrote with the rights of this repository`)
+  }
+  return problems
+}
+
+function jobProblems(file: string, name: string, job: Job): readonly string[] {
+  const problems: string[] = []
+  const { permissions, steps } = job
+  if (typeof permissions !== 'object') problems.push('has no permissions of its own')
+  const granted = Object.entries(typeof permissions === 'object' ? permissions : {}).map((pair) => pair.join(': '))
+  const wide = granted.filter((grant) => !grants.has(grant))
+  if (wide.length > 0) problems.push(`has ${wide.join(', ')}`)
+  const identity = identities[`${file} ${name}`]
+  if (granted.includes('id-token: write') !== (identity !== undefined)) problems.push('has an identity, or lacks one')
+  if (job.environment !== identity) problems.push(`is in the environment ${job.environment}, not ${identity}`)
+  if (job['runs-on'] !== 'ubuntu-24.04') problems.push('runs on another machine than ubuntu-24.04')
+  if (job['timeout-minutes'] === undefined) problems.push('has no bound on its time')
+  problems.push(...stepProblems(steps))
+  return problems.map((problem) => `job ${name} ${problem}`)
+}
+
+function stepProblems(steps: readonly Step[]): readonly string[] {
+  const problems: string[] = []
+  const [first] = steps
+  const isHardened =
+    first?.uses?.startsWith('step-security/harden-runner@') && first.with?.['egress-policy'] === 'block'
+  if (!isHardened) problems.push('does not begin by shutting the way out')
+  for (const [index, { uses = '', run = '', with: inputs = {} }] of steps.entries()) {
+    const name = `step ${index + 1}`
+    if (uses.startsWith('actions/checkout@') && inputs['persist-credentials'] !== false) {
+      problems.push(`leaves its token in the checkout (${name})`)
+    }
+    if (run.includes('${{')) problems.push(`has an expression within a script, where it must be in env (${name})`)
+    if (reachesCluster.test(`${uses}\n${run}`)) problems.push(`reaches for a cluster (${name})`)
+  }
+  return problems
+}
+
+/** By the whole commit, with the version that it was for people and for what proposes a newer one. */
+function unpinned(text: string): readonly string[] {
+  return [...text.matchAll(/^ *(?:- )?uses: *(.*)$/gm)]
+    .map(([, value = '']) => value)
+    .filter((value) => !/^[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(value))
+    .map((value) => `${value} is not pinned by its commit, with its version behind it`)
+}
+
+function secrets(text: string): readonly string[] {
+  return /\bsecrets\b/.test(text) ? ['it reads a secret; every identity here is by OIDC'] : []
+}

@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { checkout } from '../local/checkout.ts'
+import { releasables, type Releasable } from '../release/releasable.ts'
+import { releaseLayout } from '../release/release-steps.ts'
+import { parseWorkflow, workflowProblems, type Job, type Step } from './workflow-rules.ts'
+
+const folder = join(checkout, '.github', 'workflows')
+const files = readdirSync(folder)
+const read = (file: string): string => readFileSync(join(folder, file), 'utf8')
+const json = (file: string) => JSON.parse(readFileSync(join(checkout, file), 'utf8')) as Record<string, unknown>
+
+t.test('no workflow reaches a cluster, holds a secret, or takes what is not pinned', async (t) => {
+  t.same(files.toSorted(), ['codeql.yml', 'infra.yml', 'release.yml', 'retention.yml', 'scorecard.yml', 'validate.yml'])
+  for (const file of files) t.same(workflowProblems(file, read(file)), [])
+})
+
+t.test('each of these rules finds what it is there for', async (t) => {
+  const release = read('release.yml')
+  const broken = (from: string | RegExp, to: string) => {
+    const changed = release.replace(from, to)
+    t.not(changed, release, 'the example was changed')
+    return workflowProblems('release.yml', changed)
+  }
+  const step = (run: string) =>
+    broken('      - name: set the tag\n', `      - run: ${run}\n      - name: set the tag\n`)
+  t.match(step('kubectl set image deployment/predictor predictor=$IMAGE'), [/job release reaches for a cluster/])
+  t.match(step('az aks get-credentials --name windlass'), [/reaches for a cluster/])
+  t.match(step('helm upgrade predictor .'), [/reaches for a cluster/])
+  t.match(step('echo ${{ github.event.head_commit.message }}'), [/an expression within a script/])
+  t.match(step('echo "${{ secrets.KUBECONFIG }}"'), [/reaches for a cluster|within a script/, /cluster/, /secret/])
+  t.match(broken('permissions: {}\n', 'permissions: write-all\n'), [/not \{\} at the top/])
+  t.match(broken('contents: read # checkout\n', 'contents: write\n'), [/job build has contents: write/])
+  t.match(broken('permissions: {}\n    strategy', 'permissions: { id-token: write }\n    strategy'), [
+    /job scan has an id/,
+  ])
+  t.match(broken('environment: prod-release', 'environment: prod-apply'), [/environment prod-apply, not prod-release/])
+  t.match(broken('persist-credentials: false', 'persist-credentials: true'), [/leaves its token in the checkout/])
+  t.match(broken('egress-policy: block', 'egress-policy: audit'), [/does not begin by shutting the way out/])
+  t.match(broken(/(actions\/attest)@\w+/, '$1@v4'), [/attest@v4 .* is not pinned by its commit/])
+  t.match(broken(/(actions\/attest@\w+) # v4.2.2/, '$1'), [/is not pinned by its commit, with its version/])
+  t.match(broken('on:\n', 'on:\n  pull_request_target:\n'), [/pull_request_target runs what others wrote/])
+  t.match(broken('group: release-${{ github.ref }}', 'group: release-${{ github.sha }}'), [/twice at once/])
+  t.match(broken('    timeout-minutes: 30\n', ''), [/no bound on its time/])
+})
+
+t.test('a release is built without an identity, scanned before it is pushed, tagged last and locked', async (t) => {
+  const { on, jobs } = parseWorkflow(read('release.yml'))
+  t.same(on, { push: { branches: ['main'] } })
+  t.same(Object.keys(jobs), ['build', 'scan', 'release'])
+  const { build, scan, release } = jobs as Readonly<Record<'build' | 'scan' | 'release', Job>>
+  t.same(build.permissions, { contents: 'read' })
+  t.same(scan.permissions, {})
+  t.equal(scan.needs, 'build')
+  t.same(release.needs, ['build', 'scan'])
+  t.notMatch(JSON.stringify([build, scan]), /azure\/login|AZURE_|REGISTRY/)
+
+  const built = build.steps.find(({ run }) => run?.includes('release:build'))
+  t.same(built?.env?.['SEQUENCE'], '${{ github.run_number }}')
+
+  const steps = release.steps.flatMap((step) => kindOf(step) ?? [])
+  t.same(steps, ['push', 'sign', 'sign', 'attach', 'tag', 'lock'])
+  const tag = release.steps.findIndex((step) => kindOf(step) === 'tag')
+  t.equal(tag, release.steps.length - 2, 'nothing follows the tag but the lock')
+  t.match(release.steps[tag]?.run, /--revision "\$GITHUB_SHA"/)
+  t.match(release.steps[tag]?.run, /--attested application\/vnd\.dev\.sigstore\.bundle/)
+  t.equal(release.steps[tag]?.if, undefined, 'it runs where all before it succeeded, and only there')
+  t.notMatch(JSON.stringify(release.steps), /always\(\)|continue-on-error|failure\(\)/)
+  t.notMatch(JSON.stringify(release.steps.slice(0, tag)), /--tag\b|windlass tag|:\$GITHUB_SHA/)
+})
+
+t.test('its steps are those that a person runs, and releases are of what is built', async (t) => {
+  const { jobs } = parseWorkflow(read('release.yml'))
+  const flagsOf = (text: string) => [...text.matchAll(/(?<=\s)--[a-z-]+/g)].map(([flag]) => flag).toSorted()
+  const inWorkflow = new Map(
+    (jobs['release']?.steps ?? []).flatMap(({ run = '' }) => {
+      const [, name] = /windlass (\w+) /.exec(run) ?? []
+      return name === undefined ? [] : [[name, flagsOf(run).filter((flag) => flag !== '--attested')] as const]
+    }),
+  )
+  const { delivered }: Releasable = releasables.predictor
+  const calls: (readonly string[])[] = []
+  const windlass = async (args: readonly string[]) => {
+    calls.push(args)
+    return `sha256:${'a'.repeat(64)}`
+  }
+  const release = { layout: '/layout', to: 'contoso.azurecr.io/predictor', revision: 'b'.repeat(40) }
+  await releaseLayout(windlass, { ...release, ...(delivered && { delivered }) })
+  t.same(
+    calls.map(([name]) => name),
+    [...inWorkflow.keys()],
+  )
+  for (const [name = '', ...args] of calls) t.same(flagsOf(` ${args.join(' ')}`), inWorkflow.get(name), name)
+
+  const include = matrixOf(jobs['release'])['include'] as readonly Record<string, string>[]
+  t.same(
+    include,
+    Object.entries(releasables).map(([program, releasable]: [string, Releasable]) => ({
+      program,
+      repository: releasable.repository,
+      manifests: releasable.delivered === undefined ? 'none' : 'attached',
+    })),
+  )
+  for (const job of ['build', 'scan']) t.same(matrixOf(jobs[job])['program'], Object.keys(releasables), job)
+  const retained = matrixOf(parseWorkflow(read('retention.yml')).jobs['retain'])['repository']
+  t.same(
+    retained,
+    Object.values(releasables).map(({ repository }) => repository),
+  )
+})
+
+t.test('the identities are those that infra federates', async (t) => {
+  const { github } = json('infra/environments/prod.json') as { github: Record<string, string> }
+  const subjects = Object.values(github).filter((value) => value.startsWith('repo:'))
+  const environments = files
+    .flatMap((file) => Object.values(parseWorkflow(read(file)).jobs))
+    .flatMap(({ environment }) => environment ?? [])
+  t.same(environments.toSorted(), subjects.map((subject) => subject.split(':environment:')[1] ?? '').toSorted())
+})
+
+t.test('every npm script that a workflow runs is there', async (t) => {
+  const { scripts } = json('package.json') as { scripts: Record<string, string> }
+  const run = files.flatMap((file) => [...read(file).matchAll(/npm run "?([a-z0-9:-]+)/g)].map(([, name = '']) => name))
+  t.ok(run.length > 5)
+  t.same(
+    run.filter((name) => !(name in scripts) && name !== 'test:'),
+    [],
+  )
+  const tiers = matrixOf(parseWorkflow(read('validate.yml')).jobs['test'])['tier'] as readonly string[]
+  t.same(
+    tiers.filter((tier) => !(`test:${tier}` in scripts)),
+    [],
+  )
+})
+
+function kindOf({ uses = '', run = '' }: Step): string | undefined {
+  if (uses.startsWith('actions/attest@')) return 'sign'
+  return /windlass (push|attach|tag|lock) /.exec(run)?.[1]
+}
+
+function matrixOf(job: Job | undefined): Readonly<Record<string, unknown>> {
+  const { strategy } = (job ?? {}) as { readonly strategy?: { readonly matrix: Record<string, unknown> } }
+  return strategy?.matrix ?? {}
+}
