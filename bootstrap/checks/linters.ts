@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensurePythonTools } from '../local/python-tools.ts'
+import { ensurePypiPrograms } from '../local/pypi-programs.ts'
 import { git } from '../local/git.ts'
 import { ensureTools } from '../local/tools.ts'
 
@@ -20,7 +20,7 @@ export const linters = {
     prepare: async (onStep) => {
       const [{ actionlint }, { shellcheck }] = await Promise.all([
         ensureTools(['actionlint'], { onStep }),
-        ensurePythonTools(['shellcheck'], { onStep }),
+        ensurePypiPrograms(['shellcheck'], { onStep }),
       ])
       // Scripts within workflows are shell scripts too; of Python there is none.
       return [actionlint, '-no-color', `-shellcheck=${shellcheck}`, '-pyflakes=']
@@ -29,21 +29,21 @@ export const linters = {
   zizmor: {
     reads: (file) => isWorkflow(file) || file === '.github/dependabot.yml',
     prepare: async (onStep) => {
-      const { zizmor } = await ensurePythonTools(['zizmor'], { onStep })
+      const { zizmor } = await ensurePypiPrograms(['zizmor'], { onStep })
       return [zizmor, '--offline', '--no-progress', '--quiet', '--color=never', '--persona=pedantic']
     },
   },
   shellcheck: {
     reads: (file, firstLine) => file.endsWith('.sh') || /^#!.*\b(?:ba|da|k)?sh\b/.test(firstLine),
     prepare: async (onStep) => {
-      const { shellcheck } = await ensurePythonTools(['shellcheck'], { onStep })
+      const { shellcheck } = await ensurePypiPrograms(['shellcheck'], { onStep })
       return [shellcheck, '--norc', '--color=never', '--enable=all', '--exclude=SC2250,SC2312']
     },
   },
   hadolint: {
     reads: (file) => /(^|\/)Dockerfile(\.[^/]+)?$/.test(file),
     prepare: async (onStep) => {
-      const { hadolint } = await ensurePythonTools(['hadolint'], { onStep })
+      const { hadolint } = await ensurePypiPrograms(['hadolint'], { onStep })
       return [hadolint, '--no-color', '--failure-threshold=style']
     },
   },

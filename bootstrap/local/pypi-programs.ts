@@ -6,12 +6,12 @@ import { withLock } from './lock.ts'
 import { cacheDir } from './paths.ts'
 import { CommandFailed, lastLines, run } from './run.ts'
 
-/** Programs of PyPI, each with a file in python/ that pins it, by hash, with all that it needs. */
-const tools = { shellcheck: {}, hadolint: {}, zizmor: {} } as const satisfies Record<string, object>
+/** Programs of PyPI, each with a file in pypi/ that pins it, by hash, with all that it needs. */
+const programs = { shellcheck: {}, hadolint: {}, zizmor: {} } as const satisfies Record<string, object>
 
-export type PythonToolName = keyof typeof tools
+export type PypiProgramName = keyof typeof programs
 
-export interface EnsurePythonToolsOptions {
+export interface EnsurePypiProgramsOptions {
   readonly signal?: AbortSignal
   /** Told what is being installed. */
   readonly onStep?: (step: string) => void
@@ -21,16 +21,16 @@ export interface EnsurePythonToolsOptions {
  * Paths of the named programs, installed by pip from wheels of the very hashes that are pinned, and kept in the user's
  * cache: what is there needs no network, nor Python.
  */
-export async function ensurePythonTools<Name extends PythonToolName>(
+export async function ensurePypiPrograms<Name extends PypiProgramName>(
   names: readonly Name[],
-  options: EnsurePythonToolsOptions = {},
+  options: EnsurePypiProgramsOptions = {},
 ): Promise<Record<Name, string>> {
   const paths = await Promise.all(names.map(async (name) => [name, await pathOf(name)] as const))
   for (const [name, path] of paths) {
     if (await exists(path)) continue
-    await mkdir(cacheDir('python'), { recursive: true })
+    await mkdir(cacheDir('pypi'), { recursive: true })
     await withLock(
-      cacheDir('python', 'install.lock'),
+      cacheDir('pypi', 'install.lock'),
       { ...(options.signal && { signal: options.signal }) },
       async () => {
         if (!(await exists(path))) await install(name, path, options)
@@ -40,23 +40,23 @@ export async function ensurePythonTools<Name extends PythonToolName>(
   return Object.fromEntries(paths) as Record<Name, string>
 }
 
-function requirementsOf(name: PythonToolName): string {
-  return join(import.meta.dirname, 'python', `${name}.txt`)
+function requirementsOf(name: PypiProgramName): string {
+  return join(import.meta.dirname, 'pypi', `${name}.txt`)
 }
 
-async function pathOf(name: PythonToolName): Promise<string> {
+async function pathOf(name: PypiProgramName): Promise<string> {
   const pinned = await readFile(requirementsOf(name), 'utf8')
   const key = createHash('sha256')
     .update(JSON.stringify([pinned, process.arch]))
     .digest('hex')
     .slice(0, 16)
-  return cacheDir('python', name, key, 'bin', name)
+  return cacheDir('pypi', name, key, 'bin', name)
 }
 
 async function install(
-  name: PythonToolName,
+  name: PypiProgramName,
   path: string,
-  { signal, onStep }: EnsurePythonToolsOptions,
+  { signal, onStep }: EnsurePypiProgramsOptions,
 ): Promise<void> {
   const folder = dirname(dirname(path))
   // Under the lock, so whatever lies here was left by an install that was killed.

@@ -10,10 +10,10 @@ t.setTimeout(300_000)
 /** Asks for shellcheck, the smallest, in a process of its own. */
 async function ensure(env: Readonly<Record<string, string>>) {
   const script = [
-    `import { ensurePythonTools } from ${JSON.stringify(new URL('python-tools.ts', import.meta.url).href)}`,
+    `import { ensurePypiPrograms } from ${JSON.stringify(new URL('pypi-programs.ts', import.meta.url).href)}`,
     `const steps = []`,
     `try {`,
-    `  const { shellcheck } = await ensurePythonTools(['shellcheck'], { onStep: (step) => steps.push(step) })`,
+    `  const { shellcheck } = await ensurePypiPrograms(['shellcheck'], { onStep: (step) => steps.push(step) })`,
     `  console.log(JSON.stringify({ shellcheck, steps }))`,
     `} catch (error) {`,
     `  console.error(error.message)`,
@@ -31,7 +31,7 @@ t.test('a program is installed once, whoever asks at the same time, and then fou
   t.equal(one.shellcheck, two.shellcheck)
   t.same([...one.steps, ...two.steps], ['installing shellcheck from PyPI'])
   t.match((await run(one.shellcheck, ['--version'])).stdout, /version: 0\.11\.0/)
-  t.same((await readdir(join(cache, 'windlass', 'python', 'shellcheck'))).length, 1, 'nothing else is left')
+  t.same((await readdir(join(cache, 'windlass', 'pypi', 'shellcheck'))).length, 1, 'nothing else is left')
 
   const bin = await emptyFolder(t)
   await writeFile(join(bin, 'python3'), '#!/bin/sh\nexit 1\n')
@@ -57,14 +57,14 @@ t.test('what has another hash is not installed, and nothing is left of it', asyn
     t.match(error instanceof CommandFailed && error.stderr, /shellcheck could not be installed for \w+:[\s\S]*hash/i)
   })
   t.same(
-    existsSync(join(cache, 'windlass', 'python', 'shellcheck')) &&
-      (await readdir(join(cache, 'windlass', 'python', 'shellcheck'))),
+    existsSync(join(cache, 'windlass', 'pypi', 'shellcheck')) &&
+      (await readdir(join(cache, 'windlass', 'pypi', 'shellcheck'))),
     [],
   )
 })
 
 async function emptyFolder(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'windlass-python-'))
+  const folder = await mkdtemp(join(tmpdir(), 'windlass-pypi-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
