@@ -65,7 +65,7 @@ async function install(
   const python = await findPython(signal, onStep)
   onStep?.(`installing ${name} from PyPI`)
   // A wheel is unpacked and nothing of it is run, unlike a source package.
-  const flags = ['--quiet', '--no-input', '--require-hashes', '--only-binary=:all:', '--no-compile']
+  const flags = ['--quiet', '--no-color', '--no-input', '--require-hashes', '--only-binary=:all:', '--no-compile']
   try {
     await run(python, ['-m', 'pip', 'install', ...flags, `--target=${part}`, `--requirement=${requirementsOf(name)}`], {
       env: { PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_ROOT_USER_ACTION: 'ignore' },
