@@ -3,10 +3,12 @@ import type { Registry } from 'prom-client'
 import { clientErrorHandler } from './client-error.ts'
 import type { Config } from './config.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { serverLimits } from './limits.ts'
 import { catalogue } from './model/catalogue.ts'
 import { createMarket } from './model/market.ts'
 import { bodiesPlugin } from './plugins/bodies.ts'
 import { errorsPlugin, sendError, translate } from './plugins/errors.ts'
+import { limitsPlugin } from './plugins/limits.ts'
 import { metricsPlugin } from './plugins/metrics.ts'
 import { openApiPlugin } from './plugins/openapi.ts'
 import { overloadPlugin } from './plugins/overload.ts'
@@ -26,18 +28,11 @@ export interface AppOptions {
   readonly now: () => number
 }
 
-/** What a client may send, and how long it may take: far above anything that is of use here. */
-const limits = {
-  bodyLimit: 16 * 1024,
-  requestTimeout: 10_000,
-  http: { maxHeaderSize: 8 * 1024, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
-} as const
-
 /** The whole service but the process around it. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, lifecycle, registry, logger, now } = options
   const app = Fastify({
-    ...limits,
+    ...serverLimits,
     loggerInstance: logger,
     // A logger of its own for each request costs more than the request; what is logged names the request instead.
     childLoggerFactory: (parent) => parent,
@@ -61,6 +56,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 
   await app.register(errorsPlugin)
   await app.register(metricsPlugin, { registry })
+  await app.register(limitsPlugin)
   await app.register(bodiesPlugin)
   await app.register(openApiPlugin, { revision: config.revision })
 

@@ -1,14 +1,24 @@
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { ApiError, errorBody, type ErrorCode } from './errors.ts'
 
+/** Node's own handler goes by this property too: the answer that is being written to a connection. */
+type HttpSocket = Socket & { readonly _httpMessage?: ServerResponse | null }
+
 /** What Node's HTTP parser refuses never becomes a request, so it is answered on the socket itself. */
-export function clientErrorHandler(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+export function clientErrorHandler(error: Error & { readonly code?: string }, socket: HttpSocket): void {
+  const { _httpMessage: underWay } = socket
+  // Behind the head of another answer ours would be read as part of its body.
+  if (error.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent === true) {
     socket.destroy()
     return
   }
-  const answer = new ApiError(codes[error.code ?? ''] ?? 'bad_request')
+  answerOnSocket(socket, new ApiError(codes[error.code ?? ''] ?? 'bad_request'))
+}
+
+/** Answers where there is no reply to answer with, and closes the connection. */
+export function answerOnSocket(socket: Duplex, answer: ApiError): void {
   const body = JSON.stringify(errorBody(answer))
   socket.end(
     [
@@ -25,4 +35,5 @@ export function clientErrorHandler(error: Error & { readonly code?: string }, so
 const codes: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
   HPE_HEADER_OVERFLOW: 'headers_too_large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'payload_too_large',
 }

@@ -8,6 +8,7 @@ export const errorCodes = {
   method_not_allowed: { status: 405, message: 'This path does not take this method; see the Allow header.' },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   payload_too_large: { status: 413, message: 'The body is larger than this service reads.' },
+  uri_too_long: { status: 414, message: 'The URL is longer than this service reads.' },
   unsupported_media_type: { status: 415, message: 'Nothing here reads a body of this type.' },
   invalid_request: { status: 422, message: 'The request lacks something or something in it is malformed.' },
   headers_too_large: { status: 431, message: 'The headers are larger than this service reads.' },
@@ -61,7 +62,8 @@ const plain = { message: Message }
 export const commonErrors = {
   400: errorSchema(['bad_request'], 'The request could not be understood.', plain),
   408: errorSchema(['request_timeout'], 'The request took too long to arrive.', plain),
-  431: errorSchema(['headers_too_large'], 'The headers are larger than 8 KiB.', plain),
+  414: errorSchema(['uri_too_long'], 'The URL is longer than 2 KiB.', plain),
+  431: errorSchema(['headers_too_large'], 'The request line and the headers are larger than 8 KiB.', plain),
   500: errorSchema(['internal_error'], 'The service failed. The cause is logged, never answered.', plain),
 } as const
 

@@ -1,0 +1,33 @@
+import type { FastifyServerOptions } from 'fastify'
+
+/** What a client may send, and how long it may take: far above anything that is of use here. */
+export const limits = {
+  /** Characters of path and query. */
+  url: 2 * 1024,
+  /** Bytes of the request line and all headers. */
+  head: 8 * 1024,
+  /** Bytes. */
+  body: 16 * 1024,
+  /** From the opening of a connection, or the first byte of a request on a kept one, to the end of its headers. */
+  headMs: 5_000,
+  /** To the end of its body. */
+  requestMs: 10_000,
+  /** How long a client may take no byte of its answer. */
+  stalledMs: 30_000,
+  /** At a time; what comes beyond is closed at once, so that those who only hold connections can not use up memory. */
+  connections: 2_000,
+} as const
+
+/** The part of them that the framework and Node's HTTP server see to. */
+export const serverLimits = {
+  bodyLimit: limits.body,
+  requestTimeout: limits.requestMs,
+  connectionTimeout: limits.stalledMs,
+  http: {
+    maxHeaderSize: limits.head,
+    headersTimeout: limits.headMs,
+    connectionsCheckingInterval: 1_000,
+    // Node would answer with an empty body; plugins/limits.ts does it in the shape of all other errors.
+    requireHostHeader: false,
+  },
+} as const satisfies FastifyServerOptions & { readonly http: object }
