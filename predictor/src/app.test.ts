@@ -99,6 +99,16 @@ const contract: Readonly<Record<string, Row>> = {
     status: 405,
     body: error('method_not_allowed'),
   },
+  'a body of another type where nothing is': {
+    request: { method: 'POST', url: '/nope', headers: { 'content-type': 'text/xml' }, payload: '<a/>' },
+    status: 404,
+    body: error('not_found'),
+  },
+  'a method that asks for a body, without one': {
+    request: { method: 'QUERY', url: '/quote?symbol=BTC' },
+    status: 405,
+    body: error('method_not_allowed'),
+  },
   'a deleted quote': { request: { method: 'DELETE', url: '/quote' }, status: 405, body: error('method_not_allowed') },
 }
 
@@ -171,6 +181,8 @@ t.test('the OpenAPI document', async (t) => {
       'a file that does not exist',
       'a path that can not be decoded',
       'a prediction by GET',
+      'a body of another type where nothing is',
+      'a method that asks for a body, without one',
       'a deleted quote',
     ])
   })

@@ -54,9 +54,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   })
   if (['debug', 'trace'].includes(config.logLevel)) logRequests(app)
 
+  await app.register(limitsPlugin)
   await app.register(errorsPlugin)
   await app.register(metricsPlugin, { registry })
-  await app.register(limitsPlugin)
   await app.register(bodiesPlugin)
   await app.register(openApiPlugin, { revision: config.revision })
 

@@ -17,10 +17,16 @@ export const errorsPlugin = fp((app: FastifyInstance, _options: object, done: ()
     return sendError(reply, answer)
   })
 
-  app.setNotFoundHandler((request, reply) => {
+  const refuse = (request: FastifyRequest, reply: FastifyReply) => {
     const allowed = methods.get(pathOf(request))
     if (allowed === undefined) return sendError(reply, new ApiError('not_found'))
     return sendError(reply.header('allow', allowed.join(', ')), new ApiError('method_not_allowed'))
+  }
+  app.setNotFoundHandler(refuse)
+  // Before its body is read: what is wrong with that is beside the point.
+  app.addHook('onRequest', (request, reply, next) => {
+    if (request.is404) refuse(request, reply)
+    else next()
   })
   done()
 })
