@@ -11,6 +11,7 @@ export const debianPackages = {
   prometheus: ['prometheus'],
   alertmanager: ['prometheus-alertmanager'],
   linters: ['python3-pip'],
+  python: ['python3-venv'],
 } as const satisfies Record<string, readonly string[]>
 
 export type PackagePurpose = keyof typeof debianPackages

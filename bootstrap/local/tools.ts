@@ -222,7 +222,8 @@ async function keep(tool: PlannedTool, temporary: string): Promise<void> {
   await deleteUnused(dirname(folder))
 }
 
-async function deleteUnused(folder: string): Promise<void> {
+/** Deletes what is in a folder of the cache and was not used for a month. */
+export async function deleteUnused(folder: string): Promise<void> {
   for (const entry of await readdir(folder)) {
     const path = join(folder, entry)
     const { mtimeMs } = await stat(path)
