@@ -42,8 +42,7 @@ export const tasks = {
     program: 'bootstrap/tasks/bench.ts',
     usage: ([first]) => (first === undefined || first.startsWith('-') ? usageOfBench : undefined),
     problem: problemOfBench,
-    // A benchmark of the platform brings up a node.
-    needs: ([name]) => (name === 'poll' ? needed('go') : needed('go', 'root')),
+    needs: needsOfBench,
     isLocal: true,
   },
   test: {
@@ -126,6 +125,13 @@ function problemOfBench([name = ''], root) {
   const known = readdirSync(folder).map((file) => basename(file, '.ts'))
   const what = name === '' ? 'Name a benchmark' : `There is no benchmark '${name}'`
   return `${what}; there are: ${known.filter(isName).sort().join(', ')}.`
+}
+
+/** A benchmark of the platform brings up a node. */
+/** @type {(args: readonly string[]) => readonly Need[]} */
+function needsOfBench([name]) {
+  if (name === 'predictor') return []
+  return name === 'poll' ? needed('go') : needed('go', 'root')
 }
 
 /** @param {readonly string[]} args */

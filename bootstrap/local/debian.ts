@@ -12,6 +12,7 @@ export const debianPackages = {
   alertmanager: ['prometheus-alertmanager'],
   linters: ['python3-pip'],
   python: ['python3-venv'],
+  load: ['wrk'],
 } as const satisfies Record<string, readonly string[]>
 
 export type PackagePurpose = keyof typeof debianPackages
