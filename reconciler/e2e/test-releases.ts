@@ -56,7 +56,11 @@ export function imageOf(repository: string): string {
   return `${names.registryHost}/${repository}`
 }
 
-async function ofRelease(image: OciImage, { tag, sequence }: PushRequest): Promise<OciImage> {
+/** The same image, but for what it says of the release that it is. */
+export async function ofRelease(
+  image: OciImage,
+  { tag, sequence }: Pick<PushRequest, 'tag' | 'sequence'>,
+): Promise<OciImage> {
   const annotations = { [imageAnnotations.revision]: tag, [imageAnnotations.sequence]: String(sequence) }
   const manifest = JSON.stringify({ ...(await readManifest(image)), annotations })
   return sealLayout(image.layout, await writeBlob(image.layout, mediaTypes.manifest, manifest))
