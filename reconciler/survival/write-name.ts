@@ -34,6 +34,11 @@ export class WriteNamer {
   }
 }
 
+/** What a write has in common with every other of the same step. */
+export function withoutCount(name: string): string {
+  return name.replace(/ #\d+$/, '')
+}
+
 /** Steps are told apart by what they say of themselves, so that one more of one step does not rename all the others. */
 function wordsOf({ path, body }: Asked): string {
   if (path.endsWith('/deliveries/web/status')) {
