@@ -58,7 +58,7 @@ export function createObjectStore(client: KubeClient): ObjectStore {
   }
 
   async function prepareFields(live: KubeObject, object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
-    assertOurs(live, object, options)
+    assertReplaceable(live, object, options)
     const managedFields = managedFieldsBefore(live, object, options)
     if (managedFields === undefined) return live
     return client.request<KubeObject>(managedFieldsRequest(live, managedFields, referenceOf(object), options))
@@ -69,7 +69,7 @@ export function createObjectStore(client: KubeClient): ObjectStore {
     live: KubeObject | undefined,
     options: ApplyOptions,
   ): Promise<KubeObject> {
-    if (live !== undefined) assertOurs(live, object, options)
+    if (live !== undefined) assertReplaceable(live, object, options)
     // Without its uid an object that was deleted meanwhile would be made anew, and one made anew be taken over.
     const request = applyRequest(object, { uid: live?.metadata.uid }, options)
     const answer = await client.send<KubeObject>(request)
@@ -83,7 +83,7 @@ export function createObjectStore(client: KubeClient): ObjectStore {
     const { tenant, signal } = options
     const live = await get(referenceOf(object), tenant, signal)
     if (live === undefined) throw movedError(object)
-    assertOurs(live, object, options)
+    assertReplaceable(live, object, options)
     const { uid, resourceVersion } = live.metadata
     const locked = { uid, resourceVersion }
     const probe = applyRequest(object, locked, { ...options, dryRun: true })
@@ -223,7 +223,11 @@ function bodyOf<T>(answer: Answer<T>, request: KubeRequest): T {
   throw refusedError(answer.refusal, request)
 }
 
-function assertOurs(live: KubeObject, desired: KubeObject, { adopt = false }: Pick<ApplyOptions, 'adopt'>): void {
+function assertReplaceable(
+  live: KubeObject,
+  desired: KubeObject,
+  { adopt = false, assertWritable }: Pick<ApplyOptions, 'adopt' | 'assertWritable'>,
+): void {
   const subject = displayName(referenceOf(desired))
   const ownership = ownershipOf(live, desired)
   if (ownership.kind === 'another') {
@@ -243,6 +247,7 @@ function assertOurs(live: KubeObject, desired: KubeObject, { adopt = false }: Pi
     const message = `${subject} is being deleted; it is applied again once it is gone`
     throw new AppError({ kind: 'retryable', reason: 'ApiConflict', message })
   }
+  assertWritable?.(live)
 }
 
 /** Undefined where it may be taken over. */

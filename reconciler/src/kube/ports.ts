@@ -26,6 +26,8 @@ export interface ApplyOptions {
    * nothing would change, managed fields included, nothing is written: what changes after it, the watch tells.
    */
   readonly seen?: Pick<DryRun, 'live'> & Partial<Pick<DryRun, 'result'>>
+  /** Looked at before what stands is written over: throws AppError where it must not be. */
+  readonly assertWritable?: (live: KubeObject) => void
   readonly signal: AbortSignal
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { operatorAnnotations as hand } from '../api/annotations.ts'
+import { deliveryLabel, operatorAnnotations as hand } from '../api/annotations.ts'
 import { formatTime } from '../api/time.ts'
 import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { annotateAt, isPaused, levels, nameOf, resumed } from './test-pauses.ts'
@@ -118,6 +118,25 @@ t.test('a pause in mid-apply stops before the next object', async (t) => {
 
   await web.annotate({ [hand.paused]: null })
   t.match((await web.release('r1')).status, { current: { tag: 'r1' } })
+})
+
+t.test('a paused object from which another hand takes our label is not written either', async (t) => {
+  const web = await running('unlabelled')
+  const path = 'v1/configmaps/settings'
+  await web.edit(path, { metadata: { annotations: { [hand.paused]: 'true', [hand.pauseReason]: 'under repair' } } })
+  await web.until('the pause to hold', isPaused)
+
+  const writes = await loop.writesDuring(async () => {
+    await web.edit(path, { metadata: { labels: { [deliveryLabel]: null } }, data: { a: '2' } })
+    const said = await web.until('it to be told', (delivery) => conditionOf(delivery, 'Ready')?.reason === 'Paused')
+    t.match(said.status?.summary?.held, /under repair/)
+  })
+  const hit = writes.filter(({ impersonatedUser, objectRef }) => impersonatedUser && objectRef?.name === 'settings')
+  t.same(hit, [])
+
+  await web.edit(path, { metadata: { annotations: resumed } })
+  await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
+  await web.untilObject(path, (object) => (object?.['data'] as { a?: string } | undefined)?.a === '1')
 })
 
 t.test('a tag that is moved while it waits is not rolled out afterwards, by another process either', async (t) => {

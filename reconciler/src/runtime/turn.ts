@@ -4,7 +4,7 @@ import { parseTime } from '../api/time.ts'
 import { announce, endedGoingBack, endedRollout } from '../core/announcements.ts'
 import type { Desired } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
-import { readPause, type Pause } from '../core/pause.ts'
+import { pauseMark, readPause, type Pause } from '../core/pause.ts'
 import { describeStatus, type StatusUpdate } from '../core/status.ts'
 import type { EventSink, StatusWriter, Tenant } from '../kube/ports.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -159,6 +159,15 @@ export class Turn {
     const pause = this.#pauseNow()
     if (pause.kind === 'running') return
     if (pause.mode === 'all' || pause.objects.includes(`${kind}/${name}`)) throw pausedError(pause)
+  }
+
+  /** By its own annotations: no watch tells of a paused object whose label another hand took away. */
+  assertNotPaused({ kind, metadata: { name, annotations } }: KubeObject): void {
+    const object = `${kind}/${name}`
+    const mark = pauseMark(`${kind} ${name}`, annotations, object)
+    const pause = readPause(mark === undefined ? [] : [mark], this.nowMs())
+    if (pause.kind === 'running' || !pause.objects.includes(object)) return
+    throw new AppError({ kind: 'waiting', reason: 'Paused', message: pause.message })
   }
 
   /** Looked at again before a release is begun in status, for to prepare one takes a while: throws likewise. */

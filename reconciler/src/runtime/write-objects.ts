@@ -103,7 +103,8 @@ export async function writeObject(
   const adopt = desired.work.kind === 'work' && desired.work.spec.adopt
   const seen = result === undefined ? {} : { seen: { live, result } }
   const toldBefore = tracker.toldOf(key, objectKey(object))
-  const written = await objects.apply(object, { tenant, force: true, adopt, signal, ...seen })
+  const assertWritable = (found: KubeObject) => turn.assertNotPaused(found)
+  const written = await objects.apply(object, { tenant, force: true, adopt, assertWritable, signal, ...seen })
   tracker.verified(key, written)
   memory.counted.delete(objectKey(written))
   const health = healthOf(written, { sinceMs: turn.nowMs() })
