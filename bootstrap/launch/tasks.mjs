@@ -37,6 +37,13 @@ export const tasks = {
     needs: () => needed('go', 'root'),
     isLocal: true,
   },
+  screenshots: {
+    program: 'bootstrap/tasks/screenshots.ts',
+    usage: 'npm run screenshots',
+    accepts: nothing,
+    needs: () => needed('go', 'root'),
+    isLocal: true,
+  },
   cluster: { program: 'bootstrap/tasks/cluster.ts', needs: needsOfCluster, isLocal: true },
   bench: {
     program: 'bootstrap/tasks/bench.ts',

@@ -13,6 +13,8 @@ export const debianPackages = {
   linters: ['python3-pip'],
   python: ['python3-venv'],
   load: ['wrk'],
+  // The font has a terminal's letters, signs and lines; Chromium brings none.
+  pictures: ['chromium', 'fonts-dejavu-core'],
 } as const satisfies Record<string, readonly string[]>
 
 export type PackagePurpose = keyof typeof debianPackages

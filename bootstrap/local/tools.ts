@@ -19,6 +19,7 @@ interface GoTool {
     | 'helm'
     | 'kubeconform'
     | 'kube-score'
+    | 'metrics-server'
     | 'actionlint'
   readonly package: string
   /** What `go build` names the program, where that is not the tool's name. */
@@ -70,6 +71,13 @@ const tools = {
   },
   kubeconform: { module: 'kubeconform', package: 'github.com/yannh/kubeconform/cmd/kubeconform' },
   'kube-score': { module: 'kube-score', package: 'github.com/zegl/kube-score/cmd/kube-score' },
+  // Of the test of autoscaling alone.
+  'metrics-server': {
+    module: 'metrics-server',
+    package: 'sigs.k8s.io/metrics-server/cmd/metrics-server',
+    versionOf: 'sigs.k8s.io/metrics-server',
+    ldflags: (version) => [`-X k8s.io/client-go/pkg/version.gitVersion=${version}`],
+  },
 } as const satisfies Record<string, GoTool>
 
 /** Of all programs of a module, on two idle cores with empty caches. */
@@ -84,6 +92,7 @@ const roughTimes: Readonly<Record<GoTool['module'], string>> = {
   helm: '2 min',
   kubeconform: '20 s',
   'kube-score': '30 s',
+  'metrics-server': '2 min',
   actionlint: '20 s',
 }
 

@@ -243,7 +243,7 @@ async function prepareE2e(signal: AbortSignal): Promise<Shared> {
   const onStep = (step: string): void => console.log(`  ${step}`)
   await clearAbandoned(onStep)
   // Before a test's time begins, and before others run beside.
-  await ensureTools(['helm', 'kubeconform', 'kube-score'], { signal, onStep })
+  await ensureTools(['helm', 'kubeconform', 'kube-score', 'metrics-server'], { signal, onStep })
   const release = () => platformDown({ name })
   try {
     await platformUp({ name, delivered: testRepositories, recordsConnections: true, signal, onStep })
