@@ -79,7 +79,10 @@ const cases: Readonly<Record<string, Case>> = {
     meanwhile: ({ namespace }) =>
       platform.cluster.exec('kubectl', ['-n', namespace, 'exec', 'deployment/web', '--', '/busybox', 'rm', '/tmp/ok']),
     release: deployment(pod(crash), unhurried),
-    expected: environment('OldPodsFailing', / (?:[3-9]|\d\d+) times; .*; pod web-\S+ of the release before is not ready$/),
+    expected: environment(
+      'OldPodsFailing',
+      / (?:[3-9]|\d\d+) times; .*; pod web-\S+ of the release before is not ready$/,
+    ),
   },
   'an init container that fails': {
     release: deployment({ ...pod(sound), initContainers: [shell('echo migrating; exit 4', { name: 'migrate' })] }),
