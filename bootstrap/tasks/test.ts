@@ -11,6 +11,7 @@ import { counted } from '../local/counted.ts'
 import { runAttached } from './attached.ts'
 import { followFile } from './follow-file.ts'
 import { problemOfResults } from './results-folder.ts'
+import { isWorthAnotherTry, joinTries, type Outcome } from './second-try.ts'
 import { createTapReader, type FinishedFile, type TestCounts } from './tap-report.ts'
 import { chooseTests, findTests, isTierName, type TierName } from './test-files.ts'
 
@@ -26,6 +27,10 @@ export interface Tier {
 interface Shared {
   readonly env: Readonly<Record<string, string>>
   readonly release: () => Promise<void>
+}
+
+interface TierRun extends Outcome {
+  readonly tier: Tier
 }
 
 interface Prepared {
@@ -70,14 +75,19 @@ await rm(join(root, '.tap', 'processinfo'), { recursive: true, force: true })
 const total = { passed: 0, failed: 0, failures: [] as string[], empty: [] as string[] }
 // What is built for it is built before any test runs: compilers would slow them down.
 const up = beside && (await bringUp(beside))
-const lanes = [runInTurn(), ...(beside && up ? [runTests(beside, up).then(addToTotal)] : [])]
+const runs: TierRun[] = []
+const lanes = [runInTurn(), ...(beside && up ? [runTests(beside, up).then((run) => void runs.push(run))] : [])]
 // Where one breaks down, the other goes on to its end, and takes down what it has brought up.
 for (const lane of await Promise.allSettled(lanes)) {
   if (lane.status === 'fulfilled') continue
   total.failed += 1
   total.failures.push(inspect(lane.reason))
 }
+const unsteady: string[] = []
+const isAgain = beside !== undefined && total.failed === 0 && isWorthAnotherTry(runs)
+for (const run of runs) addToTotal(isAgain ? await tryAgain(run) : run.counts)
 
+for (const failure of unsteady) console.error(`unsteady, passed alone: ${failure}\n`)
 for (const failure of total.failures) console.error(`failed: ${failure}\n`)
 for (const name of total.empty) console.error(`not a test: ${name}`)
 for (const reason of left) console.error(reason)
@@ -114,8 +124,17 @@ async function runInTurn(): Promise<void> {
   for (const tier of inTurn) {
     if (interruption.signal.aborted) return
     const prepared = await bringUp(tier)
-    if (prepared !== undefined) addToTotal(await runTests(tier, prepared))
+    if (prepared !== undefined) runs.push(await runTests(tier, prepared))
   }
+}
+
+/** What a busy machine alone breaks passes then, and is told with its failure; what is wrong fails again. */
+async function tryAgain(run: TierRun): Promise<TestCounts> {
+  const prepared = run.failed.length > 0 ? await bringUp(run.tier, run.failed) : undefined
+  if (prepared === undefined) return run.counts
+  const tries = joinTries(run, await runTests(run.tier, prepared))
+  unsteady.push(...tries.unsteady)
+  return tries.counts
 }
 
 function addToTotal(counts: TestCounts): void {
@@ -126,8 +145,8 @@ function addToTotal(counts: TestCounts): void {
 }
 
 /** Undefined where there is no test, or the run was interrupted meanwhile. */
-async function bringUp(tier: Tier): Promise<Prepared | undefined> {
-  const testFiles = files.length > 0 ? files : await findTests(root, tier.name)
+async function bringUp(tier: Tier, only: readonly string[] = files): Promise<Prepared | undefined> {
+  const testFiles = only.length > 0 ? only : await findTests(root, tier.name)
   if (testFiles.length === 0) return undefined
 
   console.log(`\n${tier.name}: ${counted(testFiles.length, 'file')}`)
@@ -141,7 +160,7 @@ async function bringUp(tier: Tier): Promise<Prepared | undefined> {
   return undefined
 }
 
-async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared): Promise<TestCounts> {
+async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared): Promise<TierRun> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-tap-'))
   try {
     const output = join(folder, 'results.tap')
@@ -164,12 +183,14 @@ async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared):
       { env: shared?.env ?? {}, signal: interruption.signal, isPlain: isTold },
     )
     const counts = withLost(results.end(), testFiles, results.told)
+    const failed = testFiles.filter((file) => results.told.get(file) !== true)
     for (const line of counts.told) console.log(`  ${line}`)
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
     // tap may fail for what is no assertion: a crash before the first, a test that never ended.
-    if (exitCode === 0 || counts.failed > 0 || interruption.signal.aborted) return counts
-    return { ...counts, failed: 1, failures: [`${tier.name}: tap ended with ${exitCode}`] }
+    if (exitCode === 0 || counts.failed > 0 || interruption.signal.aborted) return { tier, counts, failed }
+    const failures = [`${tier.name}: tap ended with ${exitCode}`]
+    return { tier, counts: { ...counts, failed: 1, failures }, failed }
   } finally {
     await rm(folder, { recursive: true, force: true })
     await shared?.release()
@@ -181,9 +202,10 @@ async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared):
  * and beside it at once why it failed: a run goes on for many minutes after that.
  */
 function followResults(output: string) {
-  const told = new Set<string>()
+  /** Whether each file that has ended was well. */
+  const told = new Map<string, boolean>()
   const reader = createTapReader((file) => {
-    told.add(file.name)
+    told.set(file.name, file.ok)
     if (isTold) tell(file)
   })
   const read = followFile(output, (text) => reader.write(text))
@@ -209,7 +231,7 @@ function followResults(output: string) {
 }
 
 /** tap drops what was to follow a file that it killed, and says nothing of it. */
-function withLost(counts: TestCounts, testFiles: readonly string[], told: ReadonlySet<string>): TestCounts {
+function withLost(counts: TestCounts, testFiles: readonly string[], told: ReadonlyMap<string, boolean>): TestCounts {
   const lost = interruption.signal.aborted ? [] : testFiles.filter((file) => !told.has(file))
   const failures = [...counts.failures, ...lost.map((file) => `${file}: it never ended, or never ran`)]
   return { ...counts, failed: counts.failed + lost.length, failures }

@@ -95,7 +95,7 @@ async function survive(t: Test, { fault, told, mostOfOne }: Case): Promise<void>
   await run.untilColor('green')
 
   await converged(t, run)
-  t.equal(await run.writesOf('settings'), 3, 'two releases and one correction, each of them written once')
+  await writtenOnce(t, run)
 }
 
 t.test('an API server whose answer to each first write is lost', { buffered: true }, async (t) => {
@@ -204,7 +204,7 @@ t.test('an API server that tells each event twice, and the older of two last', {
   const tally = run.endFault()
 
   t.comment(tally.describe())
-  t.equal(await run.writesOf('settings'), 3, 'two releases and one correction')
+  await writtenOnce(t, run)
   await converged(t, run)
 })
 
@@ -212,6 +212,16 @@ function bounded(t: Test, when: string, tally: RequestTally, mostOfOne: Case['mo
   t.comment(`${when}: ${tally.describe()}`)
   t.ok(tally.total > 0, `${when}: something met the fault`)
   t.same(tally.above(mostOfOne(tally.lastedMs)), [], `${when}: ${tally.describe()}`)
+}
+
+/** Two releases and one correction, each of them once, but for what had to be written again. */
+async function writtenOnce(t: Test, run: FaultRun): Promise<void> {
+  const writes = await run.writesOf('settings')
+  const most = 3 + run.unanswered
+  t.ok(
+    writes >= 3 && writes <= most,
+    `${writes} writes, of 3 to ${most}; the log ends: ${run.lines.slice(-30).join('\n')}`,
+  )
 }
 
 async function converged(t: Test, run: FaultRun): Promise<void> {

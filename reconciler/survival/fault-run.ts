@@ -142,6 +142,14 @@ export class FaultRun extends Site {
     return events.length
   }
 
+  /**
+   * How many requests it gave up waiting for, by its log, as on a machine that is busy with much else. All of a release is
+   * written again for each such write, for what became of it is not known.
+   */
+  get unanswered(): number {
+    return this.lines.filter((line) => line.includes('the API server did not answer within')).length
+  }
+
   /** How often what the Deployment is to run was changed, by the API server. */
   async generation(): Promise<unknown> {
     return (await this.web.object('apps/v1/deployments/web'))?.metadata['generation']

@@ -48,7 +48,7 @@ export async function surviveKills(scenario: Scenario): Promise<void> {
   ])
   t.comment(`told: ${scenario.name}: killed at ${points.length} points, 2 for each of ${writes.length} writes`)
 
-  t.jobs = 3
+  t.jobs = 2
   await Promise.all(
     points.map((point) =>
       t.test(`${scenario.name}: killed ${point.moment} ${point.write}`, { buffered: true }, async (t) => {

@@ -1,0 +1,39 @@
+import type { TestCounts } from './tap-report.ts'
+
+/** How the tests of one tier came out. */
+export interface Outcome {
+  readonly counts: TestCounts
+  /** Files that failed, or never ended. */
+  readonly failed: readonly string[]
+}
+
+/** More of them are no accident. */
+const mostFiles = 3
+
+/** Whether what failed beside others is to be run once more, alone: docs/adr/0019. */
+export function isWorthAnotherTry(outcomes: readonly Outcome[]): boolean {
+  const files = outcomes.reduce((sum, { failed }) => sum + failed.length, 0)
+  return files > 0 && files <= mostFiles
+}
+
+/** Both tries as one; what failed in the first alone is told, and is no failure. */
+export function joinTries(
+  first: Outcome,
+  second: Outcome,
+): { readonly counts: TestCounts; readonly unsteady: readonly string[] } {
+  const isOf = (files: readonly string[]) => (name: string) => files.some((file) => name.startsWith(file))
+  const wasTriedAgain = isOf(first.failed)
+  const failedAgain = isOf(second.failed)
+  const { failures, empty } = first.counts
+  return {
+    counts: {
+      ...second.counts,
+      passed: first.counts.passed + second.counts.passed,
+      // What is of no file, a second try of files does not answer.
+      failed: failures.filter((failure) => !wasTriedAgain(failure)).length + second.counts.failed,
+      failures: [...failures.filter((failure) => !wasTriedAgain(failure)), ...second.counts.failures],
+      empty: [...empty.filter((name) => !wasTriedAgain(name)), ...second.counts.empty],
+    },
+    unsteady: failures.filter((failure) => wasTriedAgain(failure) && !failedAgain(failure)),
+  }
+}
