@@ -44,7 +44,7 @@ const isRoot = process.getuid?.() === 0
 
 export const tiers: Readonly<Record<TierName, Tier>> = {
   unit: { name: 'unit', timeoutS: 600, jobs: 2 },
-  api: { name: 'api', timeoutS: 600, jobs: 2, prepare: prepareApi },
+  api: { name: 'api', timeoutS: 1_200, jobs: 2, prepare: prepareApi },
   e2e: { name: 'e2e', timeoutS: 900, jobs: 1, prepare: prepareE2e },
 }
 

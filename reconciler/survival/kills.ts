@@ -21,7 +21,7 @@ import { withoutCount, type Write } from './write-name.ts'
  * it does what the one before would have done, or did already.
  */
 export async function surviveKills(scenario: Scenario): Promise<void> {
-  t.setTimeout(580_000)
+  t.setTimeout(1_160_000)
   const lab = await openLab()
   const { auditLog } = lab.cluster.server
   const from = await endOfAuditLog(auditLog)
