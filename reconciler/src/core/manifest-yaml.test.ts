@@ -165,6 +165,25 @@ for (const [name, [within, beyond, problem]] of Object.entries(expansions)) {
   })
 }
 
+t.test('mappings within mappings are refused at any depth, also once the parser alone can follow them', (t) => {
+  const nested = (levels: number) => Array.from({ length: levels }, (_, level) => `${' '.repeat(level)}a:`).join('\n')
+  // Code that ran often needs less of the stack: the parser comes further then than what walks through its tree.
+  for (let i = 0; i < 60; i += 1) parseManifests(nested(600))
+  for (let levels = 1_400; levels <= 2_000; levels += 40) {
+    t.equal(parseManifests(nested(levels)).kind, 'invalid', `${levels} levels`)
+  }
+  t.end()
+})
+
+t.test('a problem quotes no more of a text than a person reads', (t) => {
+  const long = 'x'.repeat(100_000)
+  for (const yaml of [`a: !${long} b`, `a: *${long}`, `a: |${long}\n b`, `%${long}\n---\na: 1`]) {
+    const parsed = parseManifests(yaml)
+    t.ok(parsed.kind === 'invalid' && parsed.problems.every((problem) => problem.length <= 340), yaml.slice(0, 8))
+  }
+  t.end()
+})
+
 t.test('an anchor that holds itself is refused', (t) => {
   t.match(parseManifests('a: &a [*a]'), { kind: 'invalid', problems: [/^document 1: .* characters/] })
   t.end()

@@ -11,6 +11,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
+import { oneLine } from './one-line.ts'
 import { expansionOf } from './yaml-expansion.ts'
 
 /**
@@ -31,6 +32,8 @@ const mostLength = 8 * 1024 * 1024
 /** Of one document; what goes through it calls itself at each level. */
 const mostDepth = 200
 const mostProblems = 20
+/** The parser quotes what it could not read, which may be all of it. */
+const longestProblem = 300
 const intTag = 'tag:yaml.org,2002:int'
 
 interface KeyProblem {
@@ -39,6 +42,16 @@ interface KeyProblem {
 }
 
 export function parseManifests(text: string): ParsedManifests {
+  try {
+    return parse(text)
+  } catch (error) {
+    // The parser tells by a problem that its stack is used up; what walks through its tree may need more of it.
+    if (error instanceof RangeError) return invalid([`more levels than can be followed; ${mostDepth} are taken`])
+    throw error
+  }
+}
+
+function parse(text: string): ParsedManifests {
   if (hasTooManyTokens(text)) return invalid([`more than ${mostTokens} YAML tokens`])
   const lines = new LineCounter()
   const documents = parseAllDocuments(text, {
@@ -177,7 +190,7 @@ function at(lines: LineCounter, offset: number | undefined, problem: string): st
 }
 
 function invalid(problems: readonly string[]): ParsedManifests {
-  const more = problems.length - mostProblems
-  if (more <= 0) return { kind: 'invalid', problems }
-  return { kind: 'invalid', problems: [...problems.slice(0, mostProblems), `and ${more} more`] }
+  const shown = problems.slice(0, mostProblems).map((problem) => oneLine(problem, longestProblem))
+  const more = problems.length - shown.length
+  return { kind: 'invalid', problems: [...shown, ...(more > 0 ? [`and ${more} more`] : [])] }
 }
