@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { run } from '../local/run.ts'
@@ -14,6 +14,24 @@ t.test('the scratch repository holds the checkout as it is, what is not committe
   t.equal(await readFile(join(scratch.path, 'predictor/README.md'), 'utf8'), 'changed\n')
   t.ok((await readdir(join(scratch.path, 'predictor'))).includes('new.ts'))
   t.match(await scratch.head(), { sha: /^[0-9a-f]{40}$/, created: /^\d{4}-\d{2}-\d{2}T/ })
+})
+
+t.test('a file that is deleted and not committed is left out, and a name may hold any letter', async (t) => {
+  const { checkout, path } = await makeCheckout(t)
+  await writeFile(join(checkout, 'predictor/gone.ts'), '')
+  await run('git', ['-C', checkout, 'add', '--all'])
+  await rm(join(checkout, 'predictor/gone.ts'))
+  await writeFile(join(checkout, 'predictor/prüfung "1".ts'), '')
+  const scratch = await makeScratchRepository(checkout, path, signal)
+  t.strictSame((await readdir(join(scratch.path, 'predictor'))).sort(), ['README.md', 'prüfung "1".ts'])
+})
+
+t.test("listing the files runs nothing that the checkout's own configuration names", async (t) => {
+  const { checkout, path } = await makeCheckout(t)
+  const proof = join(dirname(checkout), 'ran')
+  await run('git', ['-C', checkout, 'config', 'core.fsmonitor', `touch ${proof}; false`])
+  await makeScratchRepository(checkout, path, signal)
+  await t.rejects(readFile(proof), { code: 'ENOENT' })
 })
 
 t.test('a change is a commit of its own, and one that changes nothing is an error', async (t) => {

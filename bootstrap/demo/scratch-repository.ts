@@ -1,5 +1,6 @@
-import { cp, mkdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { git } from '../local/git.ts'
 import { run } from '../local/run.ts'
 
 /** A clone to make releases in, so that the story never touches the checkout it was started from. */
@@ -41,23 +42,23 @@ export async function makeScratchRepository(
 ): Promise<ScratchRepository> {
   await rm(path, { recursive: true, force: true })
   await mkdir(path, { recursive: true })
-  const git = async (...args: readonly string[]): Promise<string> => {
+  const gitHere = async (...args: readonly string[]): Promise<string> => {
     const { stdout } = await run('git', ['-C', path, ...author, ...args], { signal })
     return stdout.trim()
   }
 
   const head = async (): Promise<Commit> => {
-    const [sha = '', created = ''] = (await git('log', '-1', '--format=%H %cI')).split(' ')
+    const [sha = '', created = ''] = (await gitHere('log', '-1', '--format=%H %cI')).split(' ')
     return { sha, created }
   }
 
-  await git('init', '--quiet', '--initial-branch=main')
+  await gitHere('init', '--quiet', '--initial-branch=main')
   for (const file of await sourceFiles(checkout, signal)) {
     await cp(join(checkout, file), join(path, file), { recursive: true })
   }
   await symlink(join(checkout, 'node_modules'), join(path, 'node_modules'))
-  await git('add', '--all', '--force', '--', ...topLevel)
-  await git('commit', '--quiet', '--message', 'What is checked out')
+  await gitHere('add', '--all', '--force', '--', ...topLevel)
+  await gitHere('commit', '--quiet', '--message', 'What is checked out')
 
   return {
     path,
@@ -67,11 +68,11 @@ export async function makeScratchRepository(
       const after = edit(before)
       if (after === before) throw new Error(`The change '${message}' changes nothing in ${file}.`)
       await writeFile(join(path, file), after)
-      await git('commit', '--quiet', '--message', message, '--', file)
+      await gitHere('commit', '--quiet', '--message', message, '--', file)
       return head()
     },
     revert: async () => {
-      await git('revert', '--no-edit', 'HEAD')
+      await gitHere('revert', '--no-edit', 'HEAD')
     },
   }
 }
@@ -86,11 +87,10 @@ async function sourceFiles(checkout: string, signal: AbortSignal): Promise<reado
     'LICENSE',
     'bootstrap/local/images',
   ]
-  // Root reads a checkout that its user owns, which git refuses to by itself; to list files runs nothing of it.
-  const trusted = ['-c', `safe.directory=${await realpath(checkout)}`, '-C', checkout]
-  const listed = ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...wanted]
-  const { stdout } = await run('git', [...trusted, ...listed], { signal })
-  const files = stdout.split('\n').filter((file) => file !== '')
+  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate', '--']
+  const named = (await git(checkout, [...listed, ...wanted], signal)).split('\0').filter((file) => file !== '')
+  const deleted = (await git(checkout, ['ls-files', '-z', '--deleted', '--', ...wanted], signal)).split('\0')
+  const files = named.filter((file) => !deleted.includes(file))
   if (files.length === 0) throw new Error(`${checkout} is no git checkout with the predictor's sources in it.`)
   return files
 }

@@ -1,7 +1,7 @@
 // `npm run demo`: the main job as a story on a cluster of its own.
 import { Command } from 'commander'
 import { makeContext } from '../demo/context.ts'
-import { makeReport, type StepResult, writeReport } from '../demo/report.ts'
+import { assertReportable, makeReport, type StepResult, writeReport } from '../demo/report.ts'
 import { ending, story, tell } from '../demo/story.ts'
 import { formatElapsed } from '../local/elapsed.ts'
 import { nativeBackend } from '../local/native/backend.ts'
@@ -27,11 +27,16 @@ if (process.getuid?.() !== 0) {
   process.exit(1)
 }
 
-if ((await nativeBackend().find(options.name)) !== undefined) {
-  console.error(
-    `A cluster ${options.name} is up already, of another demo perhaps. Tell this story beside it with --name OTHER, ` +
-      `or take that one down: npm run cluster -- down --name ${options.name}`,
-  )
+try {
+  if (options.report !== undefined) await assertReportable(options.report)
+  if ((await nativeBackend().find(options.name)) !== undefined) {
+    throw new Error(
+      `A cluster ${options.name} is up already, of another demo perhaps. Tell this story beside it with --name OTHER, ` +
+        `or take that one down: npm run cluster -- down --name ${options.name}`,
+    )
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
   process.exit(1)
 }
 

@@ -134,9 +134,13 @@ function key<T>(name: string, parse: Parse<T>, otherwise?: string): Key<T> {
 }
 
 /** Invariant 6 rests on them: a leader gives up before another may begin, with time for requests to end between. */
-function leaseProblems({ durationMs, renewDeadlineMs, renewIntervalMs }: Config['lease']): readonly string[] {
-  const { leaseDurationMs: duration, renewDeadlineMs: deadline, renewIntervalMs: interval } = keys
+function leaseProblems(lease: Config['lease']): readonly string[] {
+  const { durationMs, renewDeadlineMs, renewIntervalMs, retryPeriodMs } = lease
+  const { leaseDurationMs: duration, renewDeadlineMs: deadline, renewIntervalMs: interval, retryPeriodMs: retry } = keys
   return [
+    // Without a pause the API server would be asked as fast as it answers.
+    ...(retryPeriodMs < 1000 ? [`${retry.name} must be a second or more`] : []),
+    ...(renewIntervalMs < 1000 ? [`${interval.name} must be a second or more`] : []),
     ...(durationMs - renewDeadlineMs < 1000
       ? [`${duration.name} must be a second or more above ${deadline.name}`]
       : []),
@@ -157,9 +161,14 @@ function parseOptional(text: string) {
 
 function parseHosts(text: string) {
   const hosts = text.split(',').map((host) => host.trim())
-  const wrong = hosts.filter((host) => !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$/.test(host))
+  const wrong = hosts.filter((host) => !isHost(host))
   if (wrong.length > 0) return { problem: `must be hosts in lower case, separated by commas; "${wrong[0]}" is none` }
   return { value: hosts }
+}
+
+function isHost(text: string): boolean {
+  const isWritten = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$/.test(text) && !text.includes('..')
+  return isWritten && URL.canParse(`https://${text}`)
 }
 
 function parseInteger(min: number, max: number) {

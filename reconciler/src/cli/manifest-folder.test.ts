@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseManifests } from '../core/manifest-yaml.ts'
 import { readManifestFolder } from './manifest-folder.ts'
 
-async function folder(t: Test, files: Record<string, string>): Promise<string> {
+async function folder(t: Test, files: Record<string, string | Uint8Array>): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'windlass-manifests-'))
   t.teardown(() => rm(dir, { recursive: true, force: true }))
   for (const [file, text] of Object.entries(files)) {
@@ -63,4 +63,32 @@ t.test('what only all files together are too much of is told too', async (t) => 
 
 t.test('a folder that is not there says so', async (t) => {
   await t.rejects(readManifestFolder('/nowhere/at/all'), { code: 'ENOENT' })
+})
+
+t.test('the name of a file adds nothing to what is checked', async (t) => {
+  const dir = await folder(t, { 'a\n---\nkind: Secret\n---\n#.yaml': 'a: 1\n' })
+  const { text, documents, problems } = await readManifestFolder(dir)
+  t.strictSame(problems, [])
+  t.strictSame(documents, [{ a: 1 }])
+  t.strictSame(parseManifests(text), { kind: 'parsed', documents })
+})
+
+t.test('a file that is not UTF-8 is refused, for the reconciler would read other letters', async (t) => {
+  const latin1 = Buffer.from('a: "caf\xe9"\n', 'latin1')
+  const { problems } = await readManifestFolder(await folder(t, { 'a.yaml': latin1, 'b.yaml': 'b: 1\n' }))
+  t.strictSame(problems, ['a.yaml: is not UTF-8'])
+})
+
+t.test('a link is refused rather than left out: half a release would delete the other half', async (t) => {
+  const dir = await folder(t, { 'a.yaml': 'a: 1\n', 'README.md': '#', '.kept/b.yaml': 'b: 1\n' })
+  await symlink(join(dir, '.kept/b.yaml'), join(dir, 'b.yaml'))
+  await symlink(join(dir, '.kept'), join(dir, 'more'))
+  await symlink(join(dir, 'README.md'), join(dir, 'NOTES.md'))
+  await symlink('/nowhere/at/all', join(dir, 'nowhere'))
+  await symlink(join(dir, '.kept'), join(dir, '.hidden'))
+  const { problems } = await readManifestFolder(dir)
+  t.strictSame(problems, [
+    'b.yaml: is no plain file: put what it stands for in its place',
+    'more: is no plain file: put what it stands for in its place',
+  ])
 })

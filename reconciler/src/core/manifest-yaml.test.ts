@@ -34,7 +34,17 @@ const refused: Record<string, [yaml: string, problem: string | RegExp]> = {
   'an octal of YAML 1.2': ['mode: 0o644', /not read alike/],
   'a binary number': ['a: 0b11', /not read alike/],
   'a signed hexadecimal number': ['a: +0xff', /not read alike/],
+  'a hexadecimal number with a large X': ['a: 0XFF', /not read alike/],
+  'a hexadecimal number with underscores': ['a: 0xF_F', /not read alike/],
+  'a binary number with a large B': ['a: 0B11', /not read alike/],
+  'an octal with a large O': ['a: 0O14', /not read alike/],
   'a number with underscores': ['build: 2026_01', /without underscores/],
+  'a power of ten with underscores': ['a: 1_0e3', /without underscores/],
+  'a signed number that begins with an underscore': ['a: -_1', /without underscores/],
+  'a quoted text with the tag of a number': [
+    'a: !!int "012"',
+    'line 1: "012" is quoted and tagged as a number: write it plain',
+  ],
   'a number that JSON has not': ['a: .inf', /can't be sent as JSON/],
   'a number that loses digits': ['id: 12345678901234567890', /too large to be kept exactly/],
   'a key that stands twice': ['a: 1\nb: 2\na: 3\n', 'line 3: key "a" stands twice'],
@@ -44,6 +54,10 @@ const refused: Record<string, [yaml: string, problem: string | RegExp]> = {
   ],
   'keys that are the same in JSON': ['1: a\n"1": b\n', /key "1" stands twice/],
   'a mapping as a key': ['? {a: 1}\n: b\n', /mapping is no key/],
+  'a list as a key': ['? [a]\n: b\n', 'line 1: a list is no key'],
+  'an alias as a key': ['a: &a { b: 1 }\n*a : 2\n', 'line 2: an alias is no key: write the text itself'],
+  'a key that an alias repeats': ['a: &a foo\nfoo: 1\n*a : 2\n', /alias is no key/],
+  'nothing as a key': ['~: 1', 'line 1: null is no key: quote it'],
   'a tag of its own': ['a: !secret x', /Unresolved tag/],
   'a binary tag': ['a: !!binary aGk=', /Unresolved tag/],
   'a version directive': ['%YAML 1.1\n---\na: yes\n', /%YAML directive/],
@@ -62,7 +76,7 @@ for (const [name, [yaml, problem]] of Object.entries(refused)) {
 
 t.test('what both read alike is taken', (t) => {
   const yaml =
-    'a: 0\nb: 420\nc: -1.5\nd: 0x1f\ne: "on"\nf: \'0644\'\ng: 1e3\nh: 10:30\ni: 2026-01-01\nj: ~\nk: on-call\nl: True\n'
+    'a: 0\nb: 420\nc: -1.5\nd: 0x1f\ne: "on"\nf: \'0644\'\ng: 1e3\nh: 10:30\ni: 2026-01-01\nj: ~\nk: on-call\nl: True\nm: 1_a\nr: -_\no: 0xg_1\np: !!str 12\nq: !!str "012"\n'
   t.strictSame(parseManifests(yaml), {
     kind: 'parsed',
     documents: [
@@ -79,6 +93,11 @@ t.test('what both read alike is taken', (t) => {
         j: null,
         k: 'on-call',
         l: true,
+        m: '1_a',
+        r: '-_',
+        o: '0xg_1',
+        p: '12',
+        q: '012',
       },
     ],
   })
@@ -145,6 +164,25 @@ for (const [name, [within, beyond, problem]] of Object.entries(expansions)) {
     t.end()
   })
 }
+
+t.test('mappings within mappings are refused at any depth, also once the parser alone can follow them', (t) => {
+  const nested = (levels: number) => Array.from({ length: levels }, (_, level) => `${' '.repeat(level)}a:`).join('\n')
+  // Code that ran often needs less of the stack: the parser comes further then than what walks through its tree.
+  for (let i = 0; i < 60; i += 1) parseManifests(nested(600))
+  for (let levels = 1_400; levels <= 2_000; levels += 40) {
+    t.equal(parseManifests(nested(levels)).kind, 'invalid', `${levels} levels`)
+  }
+  t.end()
+})
+
+t.test('a problem quotes no more of a text than a person reads', (t) => {
+  const long = 'x'.repeat(100_000)
+  for (const yaml of [`a: !${long} b`, `a: *${long}`, `a: |${long}\n b`, `%${long}\n---\na: 1`]) {
+    const parsed = parseManifests(yaml)
+    t.ok(parsed.kind === 'invalid' && parsed.problems.every((problem) => problem.length <= 340), yaml.slice(0, 8))
+  }
+  t.end()
+})
 
 t.test('an anchor that holds itself is refused', (t) => {
   t.match(parseManifests('a: &a [*a]'), { kind: 'invalid', problems: [/^document 1: .* characters/] })

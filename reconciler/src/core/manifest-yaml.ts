@@ -1,6 +1,8 @@
 import {
+  isAlias,
   isMap,
   isScalar,
+  isSeq,
   Lexer,
   LineCounter,
   parseAllDocuments,
@@ -9,6 +11,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
+import { oneLine } from './one-line.ts'
 import { expansionOf } from './yaml-expansion.ts'
 
 /**
@@ -29,8 +32,26 @@ const mostLength = 8 * 1024 * 1024
 /** Of one document; what goes through it calls itself at each level. */
 const mostDepth = 200
 const mostProblems = 20
+/** The parser quotes what it could not read, which may be all of it. */
+const longestProblem = 300
+const intTag = 'tag:yaml.org,2002:int'
+
+interface KeyProblem {
+  readonly offset: number | undefined
+  readonly problem: string
+}
 
 export function parseManifests(text: string): ParsedManifests {
+  try {
+    return parse(text)
+  } catch (error) {
+    // The parser tells by a problem that its stack is used up; what walks through its tree may need more of it.
+    if (error instanceof RangeError) return invalid([`more levels than can be followed; ${mostDepth} are taken`])
+    throw error
+  }
+}
+
+function parse(text: string): ParsedManifests {
   if (hasTooManyTokens(text)) return invalid([`more than ${mostTokens} YAML tokens`])
   const lines = new LineCounter()
   const documents = parseAllDocuments(text, {
@@ -92,17 +113,19 @@ function documentProblems(document: Document.Parsed, lines: LineCounter): string
   return found
 }
 
-function scalarProblem({ type, source = '', value }: Scalar): string | undefined {
-  if (type !== 'PLAIN') return undefined
+function scalarProblem({ type, source = '', value, tag }: Scalar): string | undefined {
   const shown = JSON.stringify(source.slice(0, 64))
+  if (type !== 'PLAIN') {
+    return tag === intTag ? `${shown} is quoted and tagged as a number: write it plain` : undefined
+  }
   if (/^(?:y|yes|n|no|on|off)$/i.test(source))
     return `plain ${shown} is a boolean to kubectl: quote it, or write true or false`
   if (/^[-+]?0[0-9]+$/.test(source))
     return `plain ${shown} is an octal number to kubectl: write it in decimal, or quote it`
-  if (/^[-+]?0(?:o[0-7_]+|b[01_]+)$/.test(source) || /^[-+]0x[0-9a-f_]+$/i.test(source)) {
+  if (isReadOtherwise(source)) {
     return `plain ${shown} is not read alike everywhere: write it in decimal, or quote it`
   }
-  if (/^[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?$/.test(source) && source.includes('_')) {
+  if (source.includes('_') && /^[-+0-9]/.test(source) && isDecimal(source.replaceAll('_', ''))) {
     return `plain ${shown} is a number to kubectl: write it without underscores, or quote it`
   }
   if (typeof value === 'number' && !Number.isFinite(value)) return `plain ${shown} can't be sent as JSON: quote it`
@@ -112,15 +135,27 @@ function scalarProblem({ type, source = '', value }: Scalar): string | undefined
   return undefined
 }
 
+/** Go takes capitals, signs and underscores where YAML 1.2 takes a text: https://pkg.go.dev/strconv#ParseInt, base 0. */
+function isReadOtherwise(source: string): boolean {
+  if (/^[-+]?0(?:o[0-7_]+|b[01_]+)$/i.test(source)) return true
+  return /^[-+]?0x[0-9a-f_]+$/i.test(source) && !/^0x[0-9a-fA-F]+$/.test(source)
+}
+
+function isDecimal(text: string): boolean {
+  return /^[-+]?[0-9]+(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?$/i.test(text)
+}
+
 /** Keys are texts in JSON, so 1 and "1" are the same key there. */
-function keyProblems(map: YAMLMap): { readonly offset: number | undefined; readonly problem: string }[] {
+function keyProblems(map: YAMLMap): KeyProblem[] {
   const seen = new Set<string>()
-  const problems: { offset: number | undefined; problem: string }[] = []
+  const problems: KeyProblem[] = []
   for (const { key } of map.items) {
     if (!isScalar(key)) {
-      if (isMap(key)) problems.push({ offset: key.range?.[0], problem: 'a mapping is no key' })
+      const problem = noKey(key)
+      if (problem !== undefined) problems.push(problem)
       continue
     }
+    if (key.value === null) problems.push({ offset: key.range?.[0], problem: 'null is no key: quote it' })
     // With merge keys read, the parser gives a symbol for one.
     const isMerge = typeof key.value === 'symbol'
     const name = isMerge ? '<<' : String(key.value)
@@ -131,6 +166,14 @@ function keyProblems(map: YAMLMap): { readonly offset: number | undefined; reado
     seen.add(name)
   }
   return problems
+}
+
+/** The parser would make a text of what it is written as, where kubectl refuses it or reads what it stands for. */
+function noKey(key: unknown): KeyProblem | undefined {
+  if (isMap(key)) return { offset: key.range?.[0], problem: 'a mapping is no key' }
+  if (isSeq(key)) return { offset: key.range?.[0], problem: 'a list is no key' }
+  if (isAlias(key)) return { offset: key.range?.[0], problem: 'an alias is no key: write the text itself' }
+  return undefined
 }
 
 function hasTooManyTokens(text: string): boolean {
@@ -147,7 +190,7 @@ function at(lines: LineCounter, offset: number | undefined, problem: string): st
 }
 
 function invalid(problems: readonly string[]): ParsedManifests {
-  const more = problems.length - mostProblems
-  if (more <= 0) return { kind: 'invalid', problems }
-  return { kind: 'invalid', problems: [...problems.slice(0, mostProblems), `and ${more} more`] }
+  const shown = problems.slice(0, mostProblems).map((problem) => oneLine(problem, longestProblem))
+  const more = problems.length - shown.length
+  return { kind: 'invalid', problems: [...shown, ...(more > 0 ? [`and ${more} more`] : [])] }
 }

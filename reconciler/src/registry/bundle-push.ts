@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts'
 import { bundleArtifactType, emptyConfig, type EncodedBundle, type Subject } from './bundle-format.ts'
 import { readManifest } from './content.ts'
 import { readImageFacts, type ReadFacts } from './image-facts.ts'
-import { digestOf, mediaTypes, parseOciDocument, type Descriptor } from './oci.ts'
+import { digestOf, mediaTypes, parseOciDocument, referrersTag, type Descriptor } from './oci.ts'
 import type { RegistryConnection } from './registry-connection.ts'
 import { invalidAnswer, type Attempt } from './translate-error.ts'
 
@@ -95,7 +95,7 @@ async function listByTag(
   attempt: Attempt,
   signal: AbortSignal,
 ): Promise<void> {
-  const tag = subject.digest.replace(':', '-')
+  const tag = referrersTag(subject.digest)
   const found = await readManifest(content, tag, attempt, signal)
   const listed = found === undefined ? [] : readListed(found.document, attempt)
   if (listed.some((descriptor) => descriptor.digest === digest)) return

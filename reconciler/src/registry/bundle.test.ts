@@ -120,6 +120,17 @@ t.test('where there is no referrers API, the tag that stands for it is read', as
   t.strictSame(await find(), [{ digest: first.digest, subject: image.digest, revision: 'r1' }])
 })
 
+t.test('the tag that stands for a long digest is cut as OCI says, for no tag is that long', async (t) => {
+  const subject = `sha512:${'ab'.repeat(64)}`
+  const { acr, source, repository } = await start(t, (path) =>
+    path === `/v2/predictor/manifests/sha512-${'ab'.repeat(32)}`
+      ? manifestAnswer(index([descriptorOf(first, revisionOf('r1'))]), mediaTypes.ociIndex)
+      : undefined,
+  )
+  t.strictSame(await source.bundles(repository, subject, forever), [{ digest: first.digest, subject, revision: 'r1' }])
+  t.notOk(acr.requests.some(({ path }) => path.includes('ab'.repeat(33)) && path.includes('/manifests/')))
+})
+
 t.test('where there is neither, nothing is attached', async (t) => {
   const { find } = await start(t, () => undefined)
   t.strictSame(await find(), [])

@@ -4,7 +4,7 @@ import { parseManifests } from '../core/manifest-yaml.ts'
 import { boundedText, longestRevision } from './bounded-text.ts'
 import { asBundleManifest, bundleArtifactType, checkBundleManifest, unpackLayer } from './bundle-format.ts'
 import { readBlob, readManifest } from './content.ts'
-import { parseOciDocument } from './oci.ts'
+import { parseOciDocument, referrersTag } from './oci.ts'
 import { listReferrers, referrersOf, type Referrer } from './referrers.ts'
 import type { RegistryConnection } from './registry-connection.ts'
 import type { BundleContent, BundleReference } from './tag-source.ts'
@@ -35,9 +35,8 @@ export async function findBundles(
     }
     return references
 
-    /** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema */
     async function readFallbackTag(): Promise<readonly Referrer[]> {
-      const found = await readManifest(content, subject.replace(':', '-'), attempt, signal)
+      const found = await readManifest(content, referrersTag(subject), attempt, signal)
       if (found === undefined) return []
       const document = parseOciDocument(found.document)
       if (document.kind !== 'index') throw invalidAnswer(attempt, 'the referrers tag names no index')

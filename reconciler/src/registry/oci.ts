@@ -64,6 +64,15 @@ export function parseOciDocument(value: unknown): OciDocument {
   return { kind: 'other' }
 }
 
+/**
+ * Under which tag a registry without the referrers API keeps what is attached to a digest.
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+ */
+export function referrersTag(digest: string): string {
+  const [algorithm = '', hex = ''] = digest.split(':')
+  return `${algorithm.slice(0, 32)}-${hex.slice(0, 64)}`
+}
+
 export function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }
