@@ -165,6 +165,8 @@ async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared):
   try {
     const output = join(folder, 'results.tap')
     const listed = join(folder, 'files')
+    // Each file is a process that loads much of what the one before has loaded.
+    const compileCache = join(folder, 'compiled')
     await writeFile(listed, testFiles.join('\n'))
     const results = followResults(output)
     const exitCode = await runAttached(
@@ -180,7 +182,7 @@ async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared):
         `--save=${listed}`,
         ...testFiles,
       ],
-      { env: shared?.env ?? {}, signal: interruption.signal, isPlain: isTold },
+      { env: { ...shared?.env, NODE_COMPILE_CACHE: compileCache }, signal: interruption.signal, isPlain: isTold },
     )
     const counts = withLost(results.end(), testFiles, results.told)
     const failed = testFiles.filter((file) => results.told.get(file) !== true)

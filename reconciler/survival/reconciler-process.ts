@@ -101,8 +101,9 @@ export async function startReconciler(t: Test, options: ProcessOptions): Promise
   await writeFile(files.kubeconfig, JSON.stringify(kubeconfigOf(options.api)))
   const host = nextAddress()
   const command = [process.execPath, '--import', leadingTo(standIn.registry.port), program.file]
-  // It ends with the test, also where that is killed for taking too long.
-  const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', '--', ...command], {
+  // It ends with the test, also where that is killed for taking too long. tap would have it tell what it loads, by options
+  // in its environment, and read its whole source map for that.
+  const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', '--', 'env', '--unset=NODE_OPTIONS', ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
