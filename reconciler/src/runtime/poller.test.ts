@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { AppError } from '../core/errors.ts'
 import { knownReleases, knownSinceMs } from '../core/releases.ts'
@@ -366,6 +367,27 @@ t.test('however many wait for a repository that does not answer, the others are 
   for (let n = 0; n < many.length; n += 1) await settle()
   const rest = many.filter((one) => one !== 'team/a7')
   t.same(changed, ['other/web', ...rest], 'in their order, and none for one that is gone')
+})
+
+t.test('however many repositories of a registry do not answer, another registry is polled', async (t) => {
+  const { registry, poller, changed } = setUp(t)
+  const scan = registry.scan.bind(registry)
+  const asked: string[] = []
+  registry.scan = async (request, signal) => {
+    asked.push(request.repository)
+    if (request.repository.startsWith('hangs.')) await once(signal, 'abort')
+    return scan(request, signal)
+  }
+  for (let n = 0; n < 40; n += 1) {
+    poller.follow(`team/a${n}`, { ...subject(), repository: `hangs.azurecr.io/a${n}` })
+  }
+  await settle()
+  t.equal(asked.length, 16, 'as many of it as are polled at once')
+
+  poller.follow('other/web', subject())
+  await settle()
+  t.same(asked.slice(16), [repository])
+  t.same(changed, ['other/web'])
 })
 
 t.test('on abort the poll under way ends, and nothing is left', async (t) => {

@@ -47,6 +47,7 @@ interface Entry {
   notBeforeMs: number
 }
 
+/** Polls of one registry at once: one that hangs holds up no other. */
 const concurrency = 16
 const backoff = { baseMs: 1_000, capMs: 120_000 }
 
@@ -64,7 +65,7 @@ export class Poller {
 
   constructor(options: PollerOptions) {
     this.#options = options
-    this.#queue = new WorkQueue({ clock: options.clock, concurrency })
+    this.#queue = new WorkQueue({ clock: options.clock, concurrency, groupOf: registryOf })
   }
 
   /** Polls until the signal aborts; then forgets all. */
@@ -273,6 +274,10 @@ function problemOf(error: unknown): Problem {
   }
   const { kind, reason, message } = error
   return { kind: kind === 'aborted' ? 'retryable' : kind, reason, message }
+}
+
+function registryOf(repository: string): string {
+  return repository.split('/', 1)[0] ?? ''
 }
 
 function labelsOf(key: string): { readonly namespace: string; readonly name: string } {

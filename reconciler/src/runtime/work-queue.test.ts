@@ -46,6 +46,24 @@ t.test('no more keys are handled at once than the concurrency allows', async (t)
   t.same(handled, ['a', 'b', 'c'])
 })
 
+t.test('a group whose places are taken holds up no other', async (t) => {
+  const groupOf = (key: string) => key.slice(0, 1)
+  const { handled, queue, start, finish } = setUp(t, { concurrency: 2, holdsWork: true, groupOf })
+
+  void start()
+  for (const key of ['a1', 'a2', 'a3', 'b1']) queue.add(key)
+  await settle()
+  t.same(handled, ['a1', 'a2', 'b1'])
+
+  finish('b1')
+  await settle()
+  t.same(handled, ['a1', 'a2', 'b1'], 'the place of another group is none of its own')
+
+  finish('a2')
+  await settle()
+  t.same(handled, ['a1', 'a2', 'b1', 'a3'])
+})
+
 t.test('a delayed key comes when its time has come, not before', async (t) => {
   const { queue, clock, handled, start } = setUp(t, { concurrency: 1 })
 
@@ -150,9 +168,15 @@ t.test('tells its depth whenever it changes', async (t) => {
   t.same(depths, [1, 2])
 })
 
-function setUp(t: Test, { concurrency, holdsWork = false }: { concurrency: number; holdsWork?: boolean }) {
+interface SetUp {
+  readonly concurrency: number
+  readonly groupOf?: (key: string) => string
+  readonly holdsWork?: boolean
+}
+
+function setUp(t: Test, { holdsWork = false, ...options }: SetUp) {
   const clock = new FakeClock()
-  const queue = new WorkQueue({ clock, concurrency })
+  const queue = new WorkQueue({ clock, ...options })
   const handled: string[] = []
   const held = new Map<string, () => void>()
   let controller = new AbortController()

@@ -2,7 +2,10 @@ import type { Clock } from './clock.ts'
 
 export interface WorkQueueOptions {
   readonly clock: Clock
+  /** How many keys of one group are handled at once. */
   readonly concurrency: number
+  /** Keys of one group wait for each other's places alone; without it, all are one group. */
+  readonly groupOf?: (key: string) => string
   /** Told the number of keys that wait for a worker whenever it changes. */
   readonly onDepth?: (depth: number) => void
 }
@@ -15,16 +18,20 @@ export interface WorkQueueOptions {
 export class WorkQueue {
   readonly #clock: Clock
   readonly #concurrency: number
+  readonly #groupOf: (key: string) => string
   readonly #onDepth: (depth: number) => void
   readonly #waiting = new Set<string>()
   readonly #running = new Set<string>()
+  /** How many of each group run. */
+  readonly #places = new Map<string, number>()
   readonly #dirty = new Set<string>()
   readonly #delayed = new Map<string, { readonly dueMs: number; readonly cancel: () => void }>()
   #pump: () => void = () => {}
 
-  constructor({ clock, concurrency, onDepth = () => {} }: WorkQueueOptions) {
+  constructor({ clock, concurrency, groupOf = () => '', onDepth = () => {} }: WorkQueueOptions) {
     this.#clock = clock
     this.#concurrency = concurrency
+    this.#groupOf = groupOf
     this.#onDepth = onDepth
   }
 
@@ -66,7 +73,8 @@ export class WorkQueue {
 
     this.#pump = () => {
       for (const key of this.#waiting) {
-        if (signal.aborted || this.#running.size >= this.#concurrency) return
+        if (signal.aborted) return
+        if (this.#placesOf(key) >= this.#concurrency) continue
         this.#take(key)
         const work = handle(key)
           .catch(failed.reject)
@@ -94,6 +102,7 @@ export class WorkQueue {
   #take(key: string): void {
     this.#waiting.delete(key)
     this.#running.add(key)
+    this.#places.set(this.#groupOf(key), this.#placesOf(key) + 1)
     this.#delayed.get(key)?.cancel()
     this.#delayed.delete(key)
     this.#onDepth(this.depth)
@@ -101,8 +110,15 @@ export class WorkQueue {
 
   #release(key: string): void {
     this.#running.delete(key)
+    const left = this.#placesOf(key) - 1
+    if (left > 0) this.#places.set(this.#groupOf(key), left)
+    else this.#places.delete(this.#groupOf(key))
     if (this.#dirty.delete(key)) this.add(key)
     else this.#pump()
+  }
+
+  #placesOf(key: string): number {
+    return this.#places.get(this.#groupOf(key)) ?? 0
   }
 
   #clear(): void {
