@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { attach, type AttachRequest } from './attach.ts'
 import { lock } from './lock.ts'
 import { push } from './push.ts'
@@ -7,6 +7,7 @@ import type { ReleaseRequest } from './release-target.ts'
 import { retain } from './retain.ts'
 import { runCommand } from './run-command.ts'
 import { tagRelease } from './tag.ts'
+import { tagPattern } from './tag-pattern.ts'
 
 const program = new Command('windlass').description('Releases that a cluster pulls for itself.')
 
@@ -75,7 +76,12 @@ program
   .requiredOption('--newest <count>', 'how many of the newest releases stay, however old', Number)
   .requiredOption('--grace-days <days>', 'nothing younger goes', Number)
   .option('--keep <names>', 'tags and digests that stay, by commas or spaces; may be given again', list, [])
-  .option('--tags <pattern>', 'which tags are releases; an image with another one stays', pattern, /^[0-9a-f]{40}$/)
+  .option(
+    '--tags <pattern>',
+    'which tags, as a whole, are releases; an image with another one stays',
+    tagPattern,
+    /^[0-9a-f]{40}$/,
+  )
   .option('--dry-run', 'say what would go, and delete nothing', false)
   .addHelpText('after', help('Prints how many went, or would go.'))
   .action((repository: string, { dryRun, ...flags }: RetainFlags) =>
@@ -107,12 +113,4 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 
 function list(value: string, before: readonly string[]): readonly string[] {
   return [...before, ...value.split(/[\s,]+/).filter(Boolean)]
-}
-
-function pattern(value: string): RegExp {
-  try {
-    return new RegExp(value)
-  } catch {
-    throw new InvalidArgumentError('It is not a regular expression.')
-  }
 }
