@@ -13,6 +13,8 @@ import type { World } from './world.ts'
 export interface DemoContext {
   readonly clusterName: string
   cluster?: NativeCluster
+  /** A cluster of that name was up before: it is another's, and left alone. */
+  isAnothers?: boolean
   platform?: Platform
   reconciler?: PushedImage
   world?: World

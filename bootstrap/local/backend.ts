@@ -63,6 +63,18 @@ export interface UpOptions {
   readonly onStep?: (step: string) => void
 }
 
+/** Where a cluster of one's own is wanted, and one of that name is up: whose it is, nobody can tell. */
+export class ClusterIsUpError extends Error {
+  override readonly name = 'ClusterIsUpError'
+
+  constructor(cluster: string) {
+    super(
+      `A cluster ${cluster} is up already, of another command perhaps. Take another name for this one with --name OTHER, ` +
+        `or take that one down: npm run cluster -- down --name ${cluster}`,
+    )
+  }
+}
+
 /** One way to have a cluster. `up` and `down` may be called again at any time and finish what was left half done. */
 export interface ClusterBackend {
   readonly name: 'native' | 'context'

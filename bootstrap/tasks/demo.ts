@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { makeContext } from '../demo/context.ts'
 import { assertReportable, makeReport, type StepResult, writeReport } from '../demo/report.ts'
 import { ending, story, tell } from '../demo/story.ts'
+import { ClusterIsUpError } from '../local/backend.ts'
 import { formatElapsed } from '../local/elapsed.ts'
 import { nativeBackend } from '../local/native/backend.ts'
 import { lastTold } from '../demo/told.ts'
@@ -29,12 +30,7 @@ if (process.getuid?.() !== 0) {
 
 try {
   if (options.report !== undefined) await assertReportable(options.report)
-  if ((await nativeBackend().find(options.name)) !== undefined) {
-    throw new Error(
-      `A cluster ${options.name} is up already, of another demo perhaps. Tell this story beside it with --name OTHER, ` +
-        `or take that one down: npm run cluster -- down --name ${options.name}`,
-    )
-  }
+  if ((await nativeBackend().find(options.name)) !== undefined) throw new ClusterIsUpError(options.name)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)
@@ -44,37 +40,56 @@ const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
 
 const context = makeContext(options.name, interruption.signal)
-const startedAt = performance.now()
-const results: StepResult[] = [...(await tell(story, context))]
-const isTold = results.length === story.length && results.every(({ ok }) => ok)
+const results: StepResult[] = []
+let toldInMs = 0
 
-const toldInMs = performance.now() - startedAt
-
-if (isTold && !options.once) {
-  console.log(whatToLookAt(context))
-  await untilAborted(interruption.signal)
+await unlessItFails('the story', tellStory)
+// Whatever became of the story, nothing of it stays behind; taking down is not interrupted by the Ctrl-C that asked for it.
+await unlessItFails('closing the registry', async () => context.platform?.close())
+if (context.isAnothers !== true) {
+  await unlessItFails('taking down', async () => {
+    results.push(...(await tell([ending], { ...context, signal: new AbortController().signal })))
+  })
 }
-
-const told = isTold ? undefined : await lastTold(context)
-if (told !== undefined) console.error(`The Delivery says: ${told}`)
-
-// Taking down is not interrupted by the Ctrl-C that asked for it.
-await context.platform?.close()
-results.push(...(await tell([ending], { ...context, signal: new AbortController().signal })))
-
 const report = makeReport(
   [...story, ending].map(({ name }) => name),
   results,
   context.pushToReadyMs,
 )
-if (options.report !== undefined) await writeReport(options.report, report)
+const { report: file } = options
+if (file !== undefined) await unlessItFails(`writing ${file}`, () => writeReport(file, report))
+
 for (const { name, ok, detail } of results) if (!ok) console.error(`${name}: ${detail}`)
 console.log(
   report.ok
     ? `Every step held; the story took ${formatElapsed(toldInMs)}. Push to ready: ${context.pushToReadyMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', ')}.`
     : 'The story did not come to its end.',
 )
-process.exitCode = report.ok ? 0 : 1
+if (!report.ok) process.exitCode = 1
+
+async function tellStory(): Promise<void> {
+  const startedAt = performance.now()
+  results.push(...(await tell(story, context)))
+  toldInMs = performance.now() - startedAt
+  const isTold = results.length === story.length && results.every(({ ok }) => ok)
+  if (!isTold) {
+    const told = await lastTold(context)
+    if (told !== undefined) console.error(`The Delivery says: ${told}`)
+  } else if (!options.once) {
+    console.log(whatToLookAt(context))
+    await untilAborted(interruption.signal)
+  }
+}
+
+/** What fails is told at once and in full, and what comes after it is done all the same. */
+async function unlessItFails(what: string, act: () => Promise<void>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    process.exitCode = 1
+    console.error(`${what} failed:`, error)
+  }
+}
 
 /** Waiting for a signal alone does not keep a process up; a timer does. */
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { platform as names } from '../../local/backend.ts'
+import { ClusterIsUpError, platform as names } from '../../local/backend.ts'
 import { checkout } from '../../local/checkout.ts'
 import { nativeBackend } from '../../local/native/backend.ts'
 import { type DemoContext, clusterOf, worldOf } from '../context.ts'
@@ -14,7 +14,13 @@ export const clusterUp: Step<DemoContext> = {
   title: 'A Kubernetes cluster with a real node',
   act: async (context, report) => {
     const { clusterName, signal } = context
-    const cluster = await nativeBackend().up({ name: clusterName, signal, onStep: report })
+    const options = { name: clusterName, mustBeNew: true, signal, onStep: report }
+    const cluster = await nativeBackend()
+      .up(options)
+      .catch((error: unknown) => {
+        context.isAnothers = error instanceof ClusterIsUpError
+        throw error
+      })
     context.cluster = cluster
     context.world = openWorld({
       kubeconfig: cluster.kubeconfig,

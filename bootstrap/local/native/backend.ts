@@ -1,5 +1,5 @@
 import { readFile, rm } from 'node:fs/promises'
-import type { ClusterBackend, UpOptions } from '../backend.ts'
+import { ClusterIsUpError, type ClusterBackend, type UpOptions } from '../backend.ts'
 import { ensurePackages } from '../debian.ts'
 import { withLock } from '../lock.ts'
 import { stateDir } from '../paths.ts'
@@ -13,10 +13,15 @@ import { endedProcesses, readProcessFile } from './processes.ts'
 import { clusterLock, poolLock, readRecord, reserve } from './record.ts'
 import { clusterTools, startCluster } from './start.ts'
 
+export interface NativeUpOptions extends UpOptions {
+  /** Throws `ClusterIsUpError` where one of that name is up, by whomever. */
+  readonly mustBeNew?: boolean
+}
+
 /** A cluster on this machine itself: Linux, root, and nothing that runs containers already. */
 export interface NativeBackend extends ClusterBackend {
   readonly name: 'native'
-  up(options: UpOptions): Promise<NativeCluster>
+  up(options: NativeUpOptions): Promise<NativeCluster>
   find(name: string): Promise<NativeCluster | undefined>
 }
 
@@ -24,14 +29,15 @@ export function nativeBackend(): NativeBackend {
   return { name: 'native', up, down, find }
 }
 
-async function up(options: UpOptions): Promise<NativeCluster> {
-  const { name, signal, onStep } = options
+async function up(options: NativeUpOptions): Promise<NativeCluster> {
+  const { name, signal, onStep, mustBeNew = false } = options
   assertName(name)
   assertRoot()
   await ensurePackages(['node'], options)
   const tools = await ensureTools(clusterTools, options)
   return withLock(clusterLock(name), lockOptions(options), async (lock) => {
     const found = await find(name)
+    if (found !== undefined && mustBeNew) throw new ClusterIsUpError(name)
     if (found !== undefined && (await endedProcesses(found.stateDir)).length === 0) return found
 
     const leftover = await readRecord(name)

@@ -21,6 +21,7 @@ t.test('up of a cluster that is up changes nothing, also when two ask at once', 
   const traces = await tracesOf(name)
   const three = await backend.up({ name })
   t.same([two.pullCredential, three.pullCredential], [one.pullCredential, one.pullCredential])
+  await t.rejects(backend.up({ name, mustBeNew: true }), { name: 'ClusterIsUpError', message: /^A cluster \S+ is up/ })
   t.same(await tracesOf(name), traces)
 })
 
