@@ -2,7 +2,7 @@
 // its first test, and taken down after its last. The end-to-end tier, which waits for most of its time, runs beside the
 // others, which reckon.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { constants, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
@@ -14,6 +14,7 @@ import { problemOfResults } from './results-folder.ts'
 import { isWorthAnotherTry, joinTries, type Outcome } from './second-try.ts'
 import { createTapReader, type FinishedFile, type TestCounts } from './tap-report.ts'
 import { chooseTests, findTests, isTierName, type TierName } from './test-files.ts'
+import { exitCodeOf } from './verdict.ts'
 
 export interface Tier {
   readonly name: TierName
@@ -95,11 +96,12 @@ const failed = total.failed + total.empty.length
 if (total.passed + failed === 0 && interrupted.by === undefined) console.error('No test ran.')
 const cut = interrupted.by === undefined ? '' : `; interrupted by ${interrupted.by}, the rest did not run`
 console.log(`${total.passed} passed, ${failed} failed${cut}`)
-const isIncomplete = left.length > 0 && process.env['CI'] !== undefined
-process.exitCode =
-  interrupted.by !== undefined
-    ? 128 + constants.signals[interrupted.by]
-    : Number(failed > 0 || total.passed === 0 || isIncomplete)
+const { by: interruptedBy } = interrupted
+const isIncomplete = left.length > 0
+process.exitCode = exitCodeOf(
+  { passed: total.passed, failed, isIncomplete, ...(interruptedBy && { interruptedBy }) },
+  process.env['CI'] !== undefined,
+)
 
 async function filesNamed(tier: TierName): Promise<readonly string[]> {
   const choice = await chooseTests(root, tier, named)
