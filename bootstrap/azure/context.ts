@@ -25,6 +25,8 @@ export interface AzureContext {
   readonly signal: AbortSignal
   /** Of this environment on this machine: what was synthesized, the kubeconfig, the logs. Nothing in it is needed. */
   readonly folder: string
+  /** Writes what Terraform reads into a folder: infra's own code. */
+  readonly synthesize: (folder: string) => void
   readonly charts: { readonly ingress: Chart; readonly prometheus: Chart }
   /** What the reconciler is given beyond what Azure has by itself; for tests on another cluster. */
   readonly placement: Pick<ReconcilerPlacement, 'environment' | 'volumes' | 'volumeMounts' | 'nameServers'>

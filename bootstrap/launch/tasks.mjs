@@ -53,7 +53,7 @@ export const tasks = {
     usage: usageOfBootstrap,
     accepts: {
       flags: ['--environment', '--dry-run', '--terraform', '--github', '--image'],
-      words: ([platform]) => platform === 'azure',
+      words: (words) => words.includes('azure'),
     },
   },
   bench: {

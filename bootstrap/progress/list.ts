@@ -24,7 +24,8 @@ export async function runListed<Result extends Verdict>(listed: readonly Listed<
           task.output = line
         })
         results.push(result)
-        if (!result.ok) throw new Error(result.detail)
+        // All of it is told by whoever asked, where there is room.
+        if (!result.ok) throw new Error(result.detail.split('\n', 1)[0])
         task.title = `${title} — ${result.detail}`
       },
     })),

@@ -1,7 +1,8 @@
 // `npm run bootstrap -- azure --environment NAME`: an environment on Azure, once, from an empty subscription.
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { Command, Option } from 'commander'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { synthesize } from '../../infra/src/synth.ts'
 import { bootstrapSteps } from '../azure/bootstrap.ts'
 import { isConfirmed } from '../azure/confirm.ts'
 import type { AzureContext, BootstrapOptions } from '../azure/context.ts'
@@ -31,24 +32,30 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-const program = new Command('bootstrap').exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
-const azure = program
-  .command('azure')
-  .description('Bring an environment of infra/environments up on Azure. What is there already is left as it is.')
-const destroy = azure.command('destroy').description('Take it down, with everything that is in it.')
-for (const command of [azure, destroy]) {
-  command
-    .requiredOption('--environment <name>', 'which of infra/environments')
-    .option('--dry-run', 'print what would be done, and change nothing')
-    .addOption(new Option('--terraform <program>', 'which of the two').choices(['terraform', 'tofu']))
-    .showHelpAfterError()
-}
-azure
+const description =
+  'Bring an environment of infra/environments up on Azure; what is there already is left as it is. With destroy, take ' +
+  'it down with everything that is in it.'
+
+await new Command('npm run bootstrap --')
+  .description(description)
+  .addArgument(new Argument('<platform>', 'where').choices(['azure']))
+  .addArgument(new Argument('[action]', 'take it down instead').choices(['destroy']))
+  .requiredOption('--environment <name>', 'which of infra/environments')
+  .option('--dry-run', 'print what would be done, and change nothing')
+  .addOption(new Option('--terraform <program>', 'the one that is on PATH if not given').choices(['terraform', 'tofu']))
   .addOption(new Option('--github <how>', "the workflows' variables").choices(['print', 'set']).default('print'))
-  .option('--image <reference@digest>', "the reconciler's image; the newest release of the registry if not given")
-  .action((typed: Typed) => act(() => bootstrap(typed)))
-destroy.action((typed: Typed) => act(() => takeDown(typed)))
-await program.parseAsync()
+  .option('--image <reference@digest>', "the reconciler's; the newest release of the registry if not given", byDigest)
+  .showHelpAfterError()
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .action((_: string, action: 'destroy' | undefined, typed: Typed) =>
+    act(() => (action === 'destroy' ? takeDown(typed) : bootstrap(typed))),
+  )
+  .parseAsync()
+
+function byDigest(reference: string): string {
+  if (/^[^\s@]+@sha256:[0-9a-f]{64}$/.test(reference)) return reference
+  throw new InvalidArgumentError('It must name an image by its digest: REGISTRY/REPOSITORY@sha256:…')
+}
 
 async function bootstrap(typed: Typed): Promise<void> {
   const context = await makeContext(typed)
@@ -106,6 +113,7 @@ async function makeContext(typed: Typed): Promise<AzureContext> {
     isDryRun: typed.dryRun === true,
     signal,
     folder,
+    synthesize: (to) => synthesize(environment.config, to),
     charts: { ingress: traefik, prometheus: kubePrometheusStack },
     placement: {},
     everyMs: 5_000,

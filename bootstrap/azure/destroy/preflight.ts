@@ -10,7 +10,7 @@ export const destroyPreflight: AzureStep = {
   name: 'preflight',
   title: 'Preflight: programs, login, locks',
   find: async (context) => {
-    for (const check of [programs, login]) {
+    for (const check of [programs(({ options }) => ['az', options.terraform]), login]) {
       const problems = await problemsOf(check, context)
       if (problems.length > 0) throw new Problems(problems)
     }

@@ -1,8 +1,7 @@
 import type { StackName } from '../../../infra/src/stack.ts'
-import { synthesize } from '../../../infra/src/synth.ts'
 import { az, runUnless, type AzureContext } from '../context.ts'
-import { calling, done, toDo, type Action, type AzureStep } from '../step.ts'
-import { synthFolder, terraform } from '../terraform/stack.ts'
+import { calling, done, toDo, type AzureStep } from '../step.ts'
+import { init, synthesizing, terraform } from '../terraform/stack.ts'
 
 /** Destroys what one stack made; of the base all but what keeps the state, which goes last. */
 export function destroyStack(stack: StackName, title: string): AzureStep {
@@ -19,7 +18,7 @@ export function destroyStack(stack: StackName, title: string): AzureStep {
       const options = ['-input=false', '-no-color']
       const plan = terraform(context, stack, 'plan', '-destroy', ...options, ...targets, '-out=destroy.bin')
       const apply = terraform(context, stack, 'apply', ...options, 'destroy.bin')
-      return [synthesizing(context), calling(plan), calling(apply)]
+      return [synthesizing(context), calling(init(context, stack)), calling(plan), calling(apply)]
     },
   }
 }
@@ -37,8 +36,8 @@ async function hasState(context: AzureContext): Promise<boolean> {
 
 /** Addresses of what is destroyed here; data sources are nothing that could be. */
 async function destroyable(context: AzureContext, stack: StackName): Promise<readonly string[]> {
-  synthesize(context.environment.config, synthFolder(context))
-  await context.run(terraform(context, stack, 'init', '-input=false', '-no-color'))
+  await synthesizing(context).perform(context)
+  await context.run(init(context, stack))
   const { stdout } = await context.run(terraform(context, stack, 'state', 'list'))
   const addresses = stdout.split('\n').filter((address) => address !== '' && !address.startsWith('data.'))
   return addresses.filter((address) => !(stack === 'base' && keepsState.test(address)))
@@ -54,13 +53,5 @@ async function targetsOf(context: AzureContext, stack: StackName): Promise<reado
   } catch (error) {
     if (!context.isDryRun) throw error
     return ['-target=<each resource but what keeps the state>']
-  }
-}
-
-function synthesizing(context: AzureContext): Action {
-  const folder = synthFolder(context)
-  return {
-    text: `npm run synth -- --config ${context.environment.file} --out ${folder}`,
-    perform: async () => synthesize(context.environment.config, folder),
   }
 }

@@ -6,12 +6,12 @@ import { kubernetesVersion } from './kubernetes-version.ts'
 import { login } from './login.ts'
 import { worldwideNames } from './names.ts'
 import { administration, permissions } from './permissions.ts'
-import { programs } from './programs.ts'
+import { programs, programsOf } from './programs.ts'
 import { quota } from './quota.ts'
 
 /** Each needs the ones before it; within one all are looked at, and all that is wrong is told at once. */
 const rounds: readonly (readonly Check[])[] = [
-  [programs],
+  [programs(programsOf)],
   [login],
   [permissions, administration, quota, kubernetesVersion, worldwideNames],
 ]

@@ -57,15 +57,19 @@ const needed: Readonly<Record<Program, Needed>> = {
   },
 }
 
-export const programs: Check = {
-  what: 'programs',
-  look: async (context) => {
-    const found = await Promise.all(programsOf(context).map((program) => problemOf(context, program)))
-    return found.filter((problem) => problem !== undefined)
-  },
+/** Looks whether programs are there, and new enough. */
+export function programs(wanted: (context: AzureContext) => readonly Program[]): Check {
+  return {
+    what: 'programs',
+    look: async (context) => {
+      const found = await Promise.all(wanted(context).map((program) => problemOf(context, program)))
+      return found.filter((problem) => problem !== undefined)
+    },
+  }
 }
 
-function programsOf({ options }: AzureContext): readonly Program[] {
+/** What a bootstrap starts. */
+export function programsOf({ options }: AzureContext): readonly Program[] {
   const always = ['az', options.terraform, 'kubectl', 'kubelogin', 'helm'] as const
   return options.github === 'set' ? [...always, 'gh'] : always
 }

@@ -1,10 +1,10 @@
 import { dirname, join } from 'node:path'
 import type { StackName } from '../../../infra/src/stack.ts'
-import { stackFile, stackNames, synthesize } from '../../../infra/src/synth.ts'
+import { stackFile, stackNames } from '../../../infra/src/synth.ts'
 import { askJson, commandLine, type Call } from '../../calls/call.ts'
 import type { AzureContext } from '../context.ts'
 import { Problem } from '../problem.ts'
-import { done, toDo, type Action, type AzureStep, type Found } from '../step.ts'
+import { calling, done, toDo, type Action, type AzureStep, type Found } from '../step.ts'
 
 /** Where this environment is synthesized to on this machine. */
 export function synthFolder({ folder }: AzureContext): string {
@@ -39,7 +39,7 @@ export function stackStep(stack: StackName, title: string): AzureStep {
 const changesExitCode = 2
 
 async function findStack(context: AzureContext, stack: StackName): Promise<Found> {
-  synthesize(context.environment.config, synthFolder(context))
+  context.synthesize(synthFolder(context))
   await assertStacksBefore(context, stack)
   await context.run(init(context, stack))
   // Without a lock, for nothing is written.
@@ -48,7 +48,16 @@ async function findStack(context: AzureContext, stack: StackName): Promise<Found
   return exitCode === changesExitCode ? toDo('there is something to change') : done('nothing to change')
 }
 
-function init(context: AzureContext, stack: StackName): Call {
+/** What `npm run synth` does, by its code. */
+export function synthesizing(context: AzureContext): Action {
+  const folder = synthFolder(context)
+  return {
+    text: `npm run synth -- --config ${context.environment.file} --out ${folder}`,
+    perform: async () => context.synthesize(folder),
+  }
+}
+
+export function init(context: AzureContext, stack: StackName): Call {
   return terraform(context, stack, 'init', '-input=false', '-no-color')
 }
 
@@ -62,22 +71,18 @@ async function assertStacksBefore(context: AzureContext, stack: StackName): Prom
 }
 
 function applyActions(context: AzureContext, stack: StackName): readonly Action[] {
-  const { file } = context.environment
   const plan = terraform(context, stack, 'plan', '-input=false', '-no-color', '-out=plan.bin')
   const show = { ...terraform(context, stack, 'show', '-json', 'plan.bin'), isSecret: true } as const
   const apply = terraform(context, stack, 'apply', '-input=false', '-no-color', 'plan.bin')
   return [
-    {
-      text: `npm run synth -- --config ${file} --out ${synthFolder(context)}`,
-      perform: async () => synthesize(context.environment.config, synthFolder(context)),
-    },
-    { text: commandLine(init(context, stack)), perform: ({ run }) => run(init(context, stack)) },
-    { text: commandLine(plan), perform: ({ run }) => run(plan) },
+    synthesizing(context),
+    calling(init(context, stack)),
+    calling(plan),
     {
       text: `${commandLine(show)}   (stops where anything would be deleted)`,
       perform: () => assertDeletesNothing(context, stack, show),
     },
-    { text: commandLine(apply), perform: ({ run }) => run(apply) },
+    calling(apply),
   ]
 }
 
