@@ -1,4 +1,4 @@
-import { Listr, PRESET_TIMER } from 'listr2'
+import { runListed } from '../progress/list.ts'
 import type { DemoContext } from './context.ts'
 import type { StepResult } from './report.ts'
 import type { Step } from './step.ts'
@@ -37,37 +37,14 @@ export const ending = tornDown
 const checkTimeoutMs = 120_000
 
 /** Runs steps in order and stops at the first that fails; answers what each found, the failed one included. */
-export async function tell(steps: readonly Step<DemoContext>[], context: DemoContext): Promise<readonly StepResult[]> {
-  const results: StepResult[] = []
-  const tasks = new Listr<DemoContext>(
+export function tell(steps: readonly Step<DemoContext>[], context: DemoContext): Promise<readonly StepResult[]> {
+  return runListed(
     steps.map((step) => ({
       title: step.title,
-      rendererOptions: { persistentOutput: step.keepsLastLine ?? false },
-      task: async (_, task) => {
-        const result = await runStep(step, context, (line) => {
-          task.output = line
-        })
-        results.push(result)
-        if (!result.ok) throw new Error(result.detail)
-        task.title = `${step.title} — ${result.detail}`
-      },
+      keepsLastLine: step.keepsLastLine ?? false,
+      run: (report) => runStep(step, context, report),
     })),
-    {
-      // Where nobody watches, listr2 falls back to one plain line for each thing that happens.
-      rendererOptions: { timer: PRESET_TIMER, collapseErrors: false },
-      fallbackRenderer: 'simple',
-      fallbackRendererOptions: { timer: PRESET_TIMER },
-      exitOnError: true,
-      registerSignalListeners: false,
-    },
   )
-  try {
-    await tasks.run(context)
-  } catch (error) {
-    // A step that fails is a result, told by the report; what is no step's verdict is a fault of the story itself.
-    if (results.every((result) => result.ok)) throw error
-  }
-  return results
 }
 
 /** Acts and checks; a step that throws failed, and says why. */

@@ -19,7 +19,10 @@ export function commandTyped(script, task, args) {
   return [`npm run ${script}`, ...(typed.length > 0 ? ['--'] : []), ...typed.map(quoted)].join(' ')
 }
 
-/** @param {string} arg */
-function quoted(arg) {
+/**
+ * An argument as a shell reads it.
+ * @param {string} arg
+ */
+export function quoted(arg) {
   return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`
 }

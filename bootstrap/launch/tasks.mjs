@@ -21,6 +21,9 @@ import { basename, join, resolve } from 'node:path'
  */
 
 const usageOfBench = 'npm run bench -- NAME [OPTIONS]; npm run bench -- NAME --help lists the options'
+const usageOfBootstrap =
+  'npm run bootstrap -- azure [destroy] --environment NAME [--dry-run] [--terraform terraform|tofu] ' +
+  '[--github print|set] [--image REFERENCE@DIGEST]'
 const nothing = { flags: [], words: isEmpty }
 const checkOnly = { flags: ['--check'], words: isEmpty }
 
@@ -45,6 +48,14 @@ export const tasks = {
     isLocal: true,
   },
   cluster: { program: 'bootstrap/tasks/cluster.ts', needs: needsOfCluster, isLocal: true },
+  bootstrap: {
+    program: 'bootstrap/tasks/bootstrap.ts',
+    usage: usageOfBootstrap,
+    accepts: {
+      flags: ['--environment', '--dry-run', '--terraform', '--github', '--image'],
+      words: (words) => words.includes('azure'),
+    },
+  },
   bench: {
     program: 'bootstrap/tasks/bench.ts',
     usage: ([first]) => (first === undefined || first.startsWith('-') ? usageOfBench : undefined),

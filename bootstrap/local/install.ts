@@ -10,7 +10,7 @@ import {
 import { waitFor } from './wait.ts'
 
 /** Owner, in server-side apply's sense, of what the local platform installs. */
-const fieldManager = 'windlass-bootstrap'
+export const fieldManager = 'windlass-bootstrap'
 
 export type Manifest = KubernetesObject & Readonly<Record<string, unknown>>
 

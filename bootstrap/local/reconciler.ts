@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { checkout } from './checkout.ts'
+import { reconcilerDeployment, reconcilerObjects, type ReconcilerPlacement } from '../cluster/reconciler.ts'
 import { ciIdentity, reconcilerIdentity } from './identities.ts'
 import { applyObjects, type Manifest, waitForDeployment } from './install.ts'
-import { readInOrder } from './manifest-files.ts'
 import type { NativeCluster } from './native/cluster.ts'
 import {
   authorityVolume,
@@ -29,17 +27,23 @@ export async function deployReconciler(options: DeployReconcilerOptions): Promis
   const { cluster, image, signal, onStep } = options
   const bounds = { timeoutMs, ...(signal && { signal }) }
   onStep?.('installing the reconciler')
-  const definitions = await readInOrder(join(checkout, 'manifests', 'crd'))
-  const objects = await readInOrder(join(checkout, 'manifests', 'reconciler'))
-  await applyObjects(cluster.kubeconfig, [...definitions, ...localCi], bounds)
-  await applyObjects(
-    cluster.kubeconfig,
-    objects.map((object) => localize(object, image, cluster.nodeIp)),
-    bounds,
-  )
+  const objects = await reconcilerObjects(localPlacement(image, cluster.nodeIp))
+  await applyObjects(cluster.kubeconfig, [...objects, ...localCi], bounds)
   await applyObjects(cluster.kubeconfig, [trustedAuthority(await readFile(cluster.caFile, 'utf8'))], bounds)
   onStep?.('waiting for the reconciler')
-  await waitForDeployment(cluster.kubeconfig, { namespace, name: 'windlass' }, bounds)
+  await waitForDeployment(cluster.kubeconfig, reconcilerDeployment, bounds)
+}
+
+/** What differs on this machine; names are resolved by a process of the node here, and not by a pod of kube-system. */
+export function localPlacement(image: string, nodeIp: string): ReconcilerPlacement {
+  return {
+    image,
+    registries: localRegistries,
+    environment: localEnvironment,
+    volumes: localVolumes,
+    volumeMounts: localVolumeMounts,
+    nameServers: [`${nodeIp}/32`],
+  }
 }
 
 /** CI's identity: on GitHub a repository's environment, here a service account without any right in the cluster. */
@@ -60,57 +64,5 @@ export function trustedAuthority(caPem: string): Manifest {
     kind: 'ConfigMap',
     metadata: { name: authorityVolume, namespace },
     data: { 'ca.crt': caPem },
-  }
-}
-
-interface Container {
-  readonly name: string
-  readonly env?: readonly { readonly name: string }[]
-  readonly volumeMounts?: readonly object[]
-}
-
-interface DeploymentManifest extends Manifest {
-  readonly spec: {
-    readonly template: {
-      readonly spec: { readonly containers: readonly Container[]; readonly volumes?: readonly object[] }
-    }
-  }
-}
-
-function localize(object: Manifest, image: string, nodeIp: string): Manifest {
-  if (object.kind === 'NetworkPolicy') return withNodeDns(object as PolicyManifest, nodeIp)
-  if (object.kind !== 'Deployment') return object
-  const { spec } = object as DeploymentManifest
-  const { containers, volumes = [] } = spec.template.spec
-  const podSpec = {
-    ...spec.template.spec,
-    containers: containers.map((container) => localizeContainer(container, image)),
-    volumes: [...volumes, ...localVolumes],
-  }
-  return { ...object, spec: { ...spec, template: { ...spec.template, spec: podSpec } } }
-}
-
-interface PolicyManifest extends Manifest {
-  readonly spec: { readonly egress: readonly object[] }
-}
-
-/** Names are resolved by a process of the node here, and not by a pod of kube-system. */
-function withNodeDns(policy: PolicyManifest, nodeIp: string): Manifest {
-  const ports = (['UDP', 'TCP'] as const).map((protocol) => ({ protocol, port: 53 }))
-  const rule = { to: [{ ipBlock: { cidr: `${nodeIp}/32` } }], ports }
-  return { ...policy, spec: { ...policy.spec, egress: [...policy.spec.egress, rule] } }
-}
-
-function localizeContainer(container: Container, image: string): Container & { readonly image: string } {
-  const values: Readonly<Record<string, string>> = {
-    WINDLASS_REGISTRIES: localRegistries.join(),
-    ...localEnvironment,
-  }
-  const kept = (container.env ?? []).filter(({ name }) => !Object.hasOwn(values, name))
-  return {
-    ...container,
-    image,
-    env: [...kept, ...Object.entries(values).map(([name, value]) => ({ name, value }))],
-    volumeMounts: [...(container.volumeMounts ?? []), ...localVolumeMounts],
   }
 }

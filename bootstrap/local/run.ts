@@ -21,6 +21,8 @@ export class CommandFailed extends Error {
 export interface RunOptions extends ExecOptions {
   /** Exit codes that are answers rather than failures; 0 always is. */
   readonly accept?: readonly number[]
+  /** How long a program that is asked to end may take; 5 s if not given. */
+  readonly graceMs?: number
 }
 
 /**
@@ -46,7 +48,7 @@ export async function run(
     ...(options.cwd && { cwd: options.cwd }),
     ...(options.input !== undefined && { input: options.input }),
   })
-  const endGroup = groupEnder(running.pid)
+  const endGroup = groupEnder(running.pid, options.graceMs ?? defaultGraceMs)
   signal?.addEventListener('abort', endGroup.end, { once: true })
   const result = await running
   signal?.removeEventListener('abort', endGroup.end)
@@ -77,9 +79,12 @@ export function lastLines(output: string, count = 20): string {
   return output.trimEnd().split('\n').slice(-count).join('\n')
 }
 
-const graceMs = 5_000
+const defaultGraceMs = 5_000
 
-function groupEnder(pid: number | undefined): { readonly end: () => void; readonly cancel: () => void } {
+function groupEnder(
+  pid: number | undefined,
+  graceMs: number,
+): { readonly end: () => void; readonly cancel: () => void } {
   let timer: NodeJS.Timeout | undefined
   return {
     end() {

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import { grant, roles, type RoleName } from '../roles.ts'
-import { Construct, RoleDefinition, type ResourceGroup } from '../tf.ts'
+import { Construct, RoleDefinition, TerraformOutput, type ResourceGroup } from '../tf.ts'
 import { createIdentity, federate } from './identity.ts'
 
 /** All that the platform's and the cluster's stack give to identities, and so all that their pipeline may give. */
@@ -38,6 +38,7 @@ function createPlanner(scope: Construct, config: Config, { stateGroup, container
   const identity = createIdentity(scope, 'iac-plan', config, stateGroup)
   const { principalId } = identity
   federate(scope, 'iac-plan-github', identity, { issuer, subject: planSubject })
+  new TerraformOutput(scope, 'plan-client-id', { value: identity.clientId })
   grant(scope, 'iac-plan-reads-state', config, {
     principalId,
     role: 'Storage Blob Data Reader',
@@ -63,6 +64,7 @@ function createApplier(scope: Construct, config: Config, { stateGroup, container
   const identity = createIdentity(scope, 'iac-apply', config, stateGroup)
   const { principalId } = identity
   federate(scope, 'iac-apply-github', identity, { issuer, subject: applySubject })
+  new TerraformOutput(scope, 'apply-client-id', { value: identity.clientId })
   grant(scope, 'iac-apply-writes-state', config, {
     principalId,
     role: 'Storage Blob Data Contributor',

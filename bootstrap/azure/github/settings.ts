@@ -1,0 +1,135 @@
+import { askJson, type Call } from '../../calls/call.ts'
+import { runUnless, type AzureContext } from '../context.ts'
+import { Problem } from '../problem.ts'
+import { calling, done, toDo, type Action, type AzureStep } from '../step.ts'
+import { readOutput } from '../terraform/stack.ts'
+import { parseSubject, variablesOf, type Variable } from './variables.ts'
+
+/** Tells GitHub's workflows registry and identities: by setting their variables, or by saying what is to be set. */
+export const githubSettings: AzureStep = {
+  name: 'github',
+  title: 'Variables of GitHub',
+  find: async (context) => {
+    const variables = await readVariables(context)
+    const repository = repositoryOf(context)
+    if (context.options.github === 'print') {
+      context.notes.push(...toSetByHand(repository, variables))
+      return done(`printed below; --github set sets them in ${repository}`)
+    }
+    const missing = await missingVariables(context, repository, variables)
+    if (missing.length > 0) return toDo(`not set yet: ${missing.map(describe).join(', ')}`)
+    context.notes.push(...reviewersNote(context, repository))
+    return done(`${variables.length} are set in ${repository}`)
+  },
+  actions: async (context) => {
+    const repository = repositoryOf(context)
+    const variables = await readVariables(context)
+    if (context.options.github === 'print') {
+      return toSetByHand(repository, variables).map((text) => ({ text, perform: async () => undefined }))
+    }
+    const environments = [...new Set(variables.flatMap(({ environment }) => environment ?? []))]
+    return [
+      ...environments.flatMap((environment) => environmentActions(context, repository, environment)),
+      ...variables.map((variable) => calling(setVariable(repository, variable))),
+    ]
+  },
+}
+
+async function readVariables(context: AzureContext): Promise<readonly Variable[]> {
+  const clientIds = {
+    release: await readOutput(context, 'platform', 'ci-push-client-id'),
+    retention: await readOutput(context, 'platform', 'ci-retention-client-id'),
+    plan: await readOutput(context, 'base', 'pipeline-plan-client-id'),
+    apply: await readOutput(context, 'base', 'pipeline-apply-client-id'),
+  }
+  const host = await readOutput(context, 'platform', 'registry-host')
+  return variablesOf(context.environment, clientIds, host)
+}
+
+function repositoryOf({ environment }: AzureContext): string {
+  const { releaseSubject } = environment.config.github
+  const subject = parseSubject(releaseSubject)
+  if (subject !== undefined) return subject.repository
+  throw new Problem({
+    what: `github.releaseSubject in ${environment.file}`,
+    why: `'${releaseSubject}' is not that of an environment of a repository`,
+    mend: "write 'repo:OWNER/REPOSITORY:environment:NAME', as the repository's tokens have it",
+  })
+}
+
+/** `gh variable list --json`: https://cli.github.com/manual/gh_variable_list */
+async function missingVariables(
+  context: AzureContext,
+  repository: string,
+  variables: readonly Variable[],
+): Promise<readonly Variable[]> {
+  const set: Variable[] = []
+  for (const environment of new Set(variables.map((variable) => variable.environment))) {
+    const scope = environment === undefined ? [] : ['--env', environment]
+    const call: Call = {
+      program: 'gh',
+      args: ['variable', 'list', '--repo', repository, ...scope, '--json', 'name,value'],
+    }
+    const answer = await runUnless(context, call, /HTTP 404/)
+    const listed = answer === undefined ? [] : (JSON.parse(answer.stdout) as readonly Variable[])
+    set.push(...listed.map((variable) => ({ ...variable, ...(environment !== undefined && { environment }) })))
+  }
+  const isSet = (wanted: Variable): boolean =>
+    set.some(
+      ({ environment, name, value }) =>
+        environment === wanted.environment && name === wanted.name && value === wanted.value,
+    )
+  return variables.filter((variable) => !isSet(variable))
+}
+
+/**
+ * The environment, for the branch main alone but where a plan runs on pull requests. An environment is made and
+ * changed by the same request. https://docs.github.com/rest/deployments/environments
+ */
+function environmentActions(context: AzureContext, repository: string, environment: string): readonly Action[] {
+  const path = `repos/${repository}/environments/${environment}`
+  const isPlan = parseSubject(context.environment.config.github.planSubject)?.environment === environment
+  if (isPlan) return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent'] })]
+  const policy = ['protected_branches=false', 'custom_branch_policies=true']
+  const fields = policy.flatMap((field) => ['-F', `deployment_branch_policy[${field.replace('=', ']=')}`])
+  return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent', ...fields] }), onlyMain(path)]
+}
+
+function onlyMain(path: string): Action {
+  const policies = `${path}/deployment-branch-policies`
+  const add = calling({ program: 'gh', args: ['api', '--method', 'POST', policies, '--silent', '-f', 'name=main'] })
+  return {
+    text: `${add.text}   (where it has not that policy)`,
+    perform: async (context) => {
+      const list: Call = { program: 'gh', args: ['api', policies] }
+      const { branch_policies: policiesThere } = await askJson<{ branch_policies: readonly { name: string }[] }>(
+        context.run,
+        list,
+      )
+      if (!policiesThere.some(({ name }) => name === 'main')) await add.perform(context)
+    },
+  }
+}
+
+function setVariable(repository: string, { environment, name, value }: Variable): Call {
+  const scope = environment === undefined ? [] : ['--env', environment]
+  return { program: 'gh', args: ['variable', 'set', name, '--repo', repository, ...scope, '--body', value] }
+}
+
+function describe({ environment, name }: Variable): string {
+  return environment === undefined ? name : `${environment} ${name}`
+}
+
+function toSetByHand(repository: string, variables: readonly Variable[]): readonly string[] {
+  const width = Math.max(...variables.map((variable) => describe(variable).length))
+  return [
+    `Variables for ${repository}, by environment (docs/ci.md says how each environment is protected):`,
+    ...variables.map((variable) => `  ${describe(variable).padEnd(width)}  ${variable.value}`),
+    '  BASE_IMAGE, of the repository, is yours to choose: docs/ci.md',
+  ]
+}
+
+function reviewersNote({ environment }: AzureContext, repository: string): readonly string[] {
+  const apply = parseSubject(environment.config.github.applySubject)?.environment
+  return [`Give the environment ${apply} of ${repository} required reviewers, and set BASE_IMAGE: docs/ci.md`]
+}

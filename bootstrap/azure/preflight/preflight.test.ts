@@ -1,0 +1,192 @@
+import t from 'tap'
+import { recordedWorld, type TestOptions } from '../testing.ts'
+import { json, type Recording } from '../recordings/recording.ts'
+import { ids } from '../recordings/ids.ts'
+import { allows } from './permissions.ts'
+import { preflight } from './preflight.ts'
+
+interface Case extends TestOptions {
+  readonly answers: Recording
+  readonly says: readonly RegExp[]
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  'a program that is not there': {
+    answers: { command: 'helm version', exitCode: 127, stderr: 'helm: not found' },
+    says: [/^helm: 4\.0 or newer is needed, and it can not be run/, /To mend: install it: https:\/\/helm\.sh/],
+  },
+  'a program that is too old': {
+    answers: { command: 'az version', stdout: json({ 'azure-cli': '2.69.0' }) },
+    says: [/^az: 2\.70 or newer is needed; it says "azure-cli": "2\.69/],
+  },
+  'no login': {
+    answers: { command: 'az account show', exitCode: 1, stderr: "ERROR: Please run 'az login' to setup account." },
+    says: [/To mend: the login has ended or does not suffice: az login --tenant 0b7a2c14/],
+  },
+  'a login that has ended': {
+    answers: {
+      command: 'az account show',
+      exitCode: 1,
+      // https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+      stderr: 'ERROR: AADSTS700082: The refresh token has expired due to inactivity.',
+    },
+    says: [/AADSTS700082/, /az login --tenant/],
+  },
+  'a subscription that is shut': {
+    answers: {
+      command: 'az account show',
+      stdout: json({
+        id: ids.subscription,
+        name: 'Contoso',
+        state: 'Warned',
+        tenantId: ids.tenant,
+        user: { name: 'ada@contoso.com', type: 'user' },
+      }),
+    },
+    says: [/^subscription Contoso .*: its state is Warned/],
+  },
+  'a subscription of another tenant': {
+    answers: {
+      command: 'az account show',
+      stdout: json({
+        id: ids.subscription,
+        name: 'Contoso',
+        state: 'Enabled',
+        tenantId: 'ffffffff-0000-4000-8000-000000000000',
+        user: { name: 'ada@contoso.com', type: 'user' },
+      }),
+    },
+    says: [/it is of tenant ffffffff-.*, not of 0b7a2c14-/, /az login --tenant 0b7a2c14-/],
+  },
+  'a contributor, who may give no roles': {
+    answers: {
+      command: 'az rest',
+      stdout: json({
+        value: [
+          { actions: ['*'], notActions: ['Microsoft.Authorization/*/Delete', 'Microsoft.Authorization/*/Write'] },
+        ],
+      }),
+    },
+    says: [
+      /missing are Microsoft\.Authorization\/roleAssignments\/write, .*roleDefinitions\/write, .*locks\/write/,
+      new RegExp(`az role assignment create --role Owner --assignee-object-id ${ids.operator}`),
+    ],
+  },
+  'nobody who administers the cluster': {
+    answers: { command: 'az ad group member check', stdout: json({ value: false }) },
+    says: [/is in none of the groups/, new RegExp(`az ad group member add --group ${ids.administrators}`)],
+  },
+  'too few vCPUs of the family': {
+    answers: {
+      command: 'az vm list-usage',
+      stdout: json([
+        { currentValue: '12', limit: '100', localName: 'Total Regional vCPUs', name: { value: 'cores' } },
+        {
+          currentValue: '4',
+          limit: '10',
+          localName: 'Standard DDSv5 Family vCPUs',
+          name: { value: 'standardDDSv5Family' },
+        },
+      ]),
+    },
+    says: [/^quota of Standard DDSv5 Family vCPUs in westeurope: 8 are needed to begin and to upgrade, 6 are free/],
+  },
+  'a size that the zone has not': {
+    answers: {
+      command: 'az vm list-skus',
+      stdout: json([
+        {
+          name: 'Standard_D4ds_v5',
+          family: 'standardDDSv5Family',
+          capabilities: [{ name: 'vCPUs', value: '4' }],
+          locationInfo: [{ zones: ['1', '2', '3'] }],
+          restrictions: [
+            { type: 'Zone', reasonCode: 'NotAvailableForSubscription', restrictionInfo: { zones: ['1'] } },
+          ],
+        },
+      ]),
+    },
+    says: [/^machines of size Standard_D4ds_v5 in westeurope: not in zone 1/],
+  },
+  'a version of Kubernetes that is not offered': {
+    answers: {
+      command: 'az aks get-versions',
+      stdout: json({
+        values: [
+          { version: '1.36', isPreview: true },
+          { version: '1.35', isPreview: null },
+        ],
+      }),
+    },
+    says: [/^Kubernetes 1\.36 in westeurope: AKS offers 1\.35\n/],
+  },
+  'a name that somebody else has': {
+    answers: {
+      command: 'az acr check-name',
+      stdout: json({
+        nameAvailable: false,
+        reason: 'AlreadyExists',
+        message: 'The registry crwindlassdevc0n70s0 is already in use.',
+      }),
+    },
+    says: [/^registry crwindlassdevc0n70s0: The registry .* is already in use/, /choose another nameSuffix/],
+  },
+}
+
+for (const [name, { answers, says, ...options }] of Object.entries(cases)) {
+  t.test(`told before anything is changed: ${name}`, async (t) => {
+    const world = await recordedWorld(t, options)
+    world.failures.push({ exitCode: 0, ...answers })
+    await t.rejects(preflight.find(world.context()), { message: says[0] ?? /./ })
+    for (const said of says) await t.rejects(preflight.find(world.context()), { message: said })
+  })
+}
+
+t.test('all that is wrong is told at once, but not what can not be asked yet', async (t) => {
+  const world = await recordedWorld(t)
+  world.failures.push(
+    { command: 'az ad group member check', exitCode: 0, stdout: json({ value: false }) },
+    { command: 'az vm list-usage', exitCode: 1, stderr: 'ERROR: (AuthorizationFailed) no' },
+  )
+  const told = await preflight.find(world.context()).catch((error: unknown) => String(error))
+  t.match(told, /is in none of the groups[^]*az vm list-usage[^]*To mend: be Owner/)
+
+  const another = await recordedWorld(t)
+  another.failures.push({ command: 'az account show', exitCode: 1, stderr: "ERROR: Please run 'az login'" })
+  await t.rejects(preflight.find(another.context()))
+  t.notOk(another.ran.some((line) => line.startsWith('az vm')))
+})
+
+t.test('a cluster that is there has its vCPUs already, and a name that is ours is no obstacle', async (t) => {
+  const world = await recordedWorld(t)
+  const taken = json({ nameAvailable: false, reason: 'AlreadyExists', message: 'It is in use.' })
+  world.failures.push(
+    { command: 'az resource list --name', exitCode: 0, stdout: json([{ id: '/subscriptions/x', name: 'x' }]) },
+    { command: 'az acr check-name', exitCode: 0, stdout: taken },
+    { command: 'az storage account check-name', exitCode: 0, stdout: taken },
+  )
+  t.match(await preflight.find(world.context()), { isDone: true })
+  t.notOk(world.ran.some((line) => line.startsWith('az vm')))
+})
+
+t.test('gh is asked for where it is used, and tofu in place of terraform', async (t) => {
+  const printing = await recordedWorld(t, { options: { github: 'print' } })
+  await preflight.find(printing.context())
+  t.notOk(printing.ran.some((line) => line.startsWith('gh')))
+
+  const tofu = await recordedWorld(t, { options: { terraform: 'tofu' } })
+  tofu.failures.push({ command: 'tofu version', exitCode: 0, stdout: '{"terraform_version": "1.11.6"}' })
+  t.match(await preflight.find(tofu.context()), { isDone: true })
+  t.notOk(tofu.ran.some((line) => line.startsWith('terraform')))
+})
+
+t.test('an action is allowed by a role that has it and does not leave it out', async (t) => {
+  const write = 'Microsoft.Authorization/roleAssignments/write'
+  const all = { actions: ['*'], notActions: [] }
+  const contributor = { actions: ['*'], notActions: ['microsoft.authorization/*/WRITE'] }
+  t.equal(allows([all], write), true)
+  t.equal(allows([contributor], write), false)
+  t.equal(allows([contributor, { actions: [write], notActions: [] }], write), true, 'another role has it')
+  t.equal(allows([{ actions: ['*/read'], notActions: [] }], write), false)
+  t.equal(allows([], write), false)
+})

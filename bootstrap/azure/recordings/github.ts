@@ -1,0 +1,35 @@
+import { json, type Recording } from './recording.ts'
+
+const environments = ['dev-release', 'dev-retention', 'dev-plan', 'dev-apply'] as const
+const list = (scope: string): string => `gh variable list --repo contoso/windlass ${scope}`.trim()
+
+/** Of a repository that had nothing: what is listed is what was set last. */
+export const githubRecordings: readonly Recording[] = [
+  ...environments.flatMap((environment): readonly Recording[] => [
+    // https://cli.github.com/manual/gh_variable_list
+    {
+      command: list(`--env ${environment}`),
+      exitCode: 1,
+      stderr: `failed to get variables: HTTP 404: Not Found (https://api.github.com/repos/contoso/windlass/environments/${environment}/variables?per_page=100)`,
+    },
+    {
+      command: list(`--env ${environment}`),
+      after: `gh api --method PUT repos/contoso/windlass/environments/${environment}`,
+      stdout: '[]',
+    },
+    // https://docs.github.com/rest/deployments/environments
+    { command: `gh api --method PUT repos/contoso/windlass/environments/${environment}` },
+    {
+      command: `gh api repos/contoso/windlass/environments/${environment}/deployment-branch-policies`,
+      stdout: json({ total_count: 0, branch_policies: [] }),
+    },
+    {
+      command: `gh api repos/contoso/windlass/environments/${environment}/deployment-branch-policies`,
+      after: `gh api --method POST repos/contoso/windlass/environments/${environment}/deployment-branch-policies`,
+      stdout: json({ total_count: 1, branch_policies: [{ id: 17, node_id: 'MDE2', name: 'main', type: 'branch' }] }),
+    },
+    { command: `gh api --method POST repos/contoso/windlass/environments/${environment}/deployment-branch-policies` },
+  ]),
+  { command: list('--json'), stdout: '[]' },
+  { command: 'gh variable set' },
+]

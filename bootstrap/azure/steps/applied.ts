@@ -1,0 +1,26 @@
+import { kubectl, type AzureContext } from '../context.ts'
+import type { Manifest } from '../../local/install.ts'
+import { fieldManager } from '../../local/install.ts'
+
+/** What the exit code of `kubectl diff` says: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_diff */
+const differs = 1
+
+/** Whether applying these objects would change nothing: the API server is asked, and nothing written. */
+export async function isApplied(context: AzureContext, objects: readonly Manifest[]): Promise<boolean> {
+  const call = kubectl(context, 'diff', {
+    'server-side': true,
+    'force-conflicts': true,
+    'field-manager': fieldManager,
+    filename: '-',
+  })
+  const list = { apiVersion: 'v1', kind: 'List', items: objects }
+  const answer = await context.run({ ...call, input: JSON.stringify(list), accept: [differs, 2] })
+  if (answer.exitCode === 0) return true
+  if (answer.exitCode === differs && !isUnanswered.test(answer.stderr)) return false
+  // Once more, so that it is told as any failure is.
+  await context.run({ ...call, input: JSON.stringify(list), accept: [differs] })
+  return false
+}
+
+/** What it ends with, by the same code, where it could not ask; a Namespace or a kind that is not there yet is none. */
+const isUnanswered = /unable to connect|connection refused|i\/o timeout|no such host|forbidden|Unauthorized/i

@@ -1,0 +1,94 @@
+import { registryGrants } from '../../../infra/src/registry-access.ts'
+import { askJson } from '../../calls/call.ts'
+import { az, type AzureContext } from '../context.ts'
+import { readOperator } from '../operator.ts'
+import { Problem } from '../problem.ts'
+import { calling, done, toDo, type AzureStep } from '../step.ts'
+import { readOutput } from '../terraform/stack.ts'
+
+/** The repository that CI releases the reconciler to. */
+export const reconcilerRepository = 'windlass'
+
+/**
+ * Sees to it that the reconciler's image is in the registry. Nothing is pushed from here: only CI's identity may, and its
+ * release is scanned and signed.
+ */
+export const image: AzureStep = {
+  name: 'image',
+  title: "The reconciler's image",
+  find: async (context) => {
+    if (context.options.image !== undefined) return done(context.options.image)
+    const newest = await newestRelease(context)
+    return newest === undefined ? toDo('you may not read the registry yet') : done(newest)
+  },
+  // An owner of the subscription may read no repository of a registry with roles for single repositories.
+  actions: async (context) => {
+    const { environment, options } = context
+    if (options.image !== undefined) return []
+    const { objectId, type } = await readOperator(context)
+    return registryGrants(environment.config, 'read', [reconcilerRepository]).map(({ role, condition }) =>
+      calling(
+        az(context, 'role assignment create', {
+          role,
+          scope: environment.ids.registry,
+          'assignee-object-id': objectId,
+          'assignee-principal-type': type,
+          ...(condition !== undefined && { condition, 'condition-version': '2.0' }),
+        }),
+      ),
+    )
+  },
+  settleMs: 15 * 60_000,
+}
+
+/** By digest: the one that was named, or the newest release. */
+export async function readImage(context: AzureContext): Promise<string> {
+  if (context.options.image !== undefined) return context.options.image
+  const newest = await newestRelease(context).catch((error: unknown) => {
+    if (!context.isDryRun) throw error
+    return undefined
+  })
+  if (newest !== undefined) return newest
+  return `${await readOutput(context, 'platform', 'registry-host')}/${reconcilerRepository}@<digest of its newest release>`
+}
+
+/** `az acr repository show-tags --detail`: https://learn.microsoft.com/cli/azure/acr/repository#az-acr-repository-show-tags */
+interface Tag {
+  readonly name: string
+  readonly digest: string
+}
+
+const isForbidden = /UNAUTHORIZED|authentication required|access to the resource is denied/i
+
+/** Undefined where it may not be read. */
+async function newestRelease(context: AzureContext): Promise<string | undefined> {
+  const tags = await readTags(context)
+  if (tags === undefined) return undefined
+  const release = tags.find(({ name }) => /^[0-9a-f]{40}$/.test(name))
+  if (release !== undefined) {
+    return `${await readOutput(context, 'platform', 'registry-host')}/${reconcilerRepository}@${release.digest}`
+  }
+  const { names, config } = context.environment
+  throw new Problem({
+    what: `registry ${names.registry}`,
+    why: `it has no release of the repository ${reconcilerRepository} yet`,
+    mend:
+      'let CI release it: once the variables of GitHub are set, push to main, or re-run the workflow release of ' +
+      `${config.github.releaseSubject.split(':')[1]}; then type the same again. Or name one: --image REFERENCE@DIGEST`,
+  })
+}
+
+async function readTags(context: AzureContext): Promise<readonly Tag[] | undefined> {
+  const call = az(context, 'acr repository show-tags', {
+    name: context.environment.names.registry,
+    repository: reconcilerRepository,
+    orderby: 'time_desc',
+    top: '20',
+    detail: true,
+  })
+  const { exitCode, stdout, stderr } = await context.run({ ...call, accept: [1] })
+  if (exitCode === 0) return JSON.parse(stdout) as readonly Tag[]
+  if (isForbidden.test(stderr)) return undefined
+  if (/not known to registry/.test(stderr)) return []
+  return askJson(context.run, call)
+}

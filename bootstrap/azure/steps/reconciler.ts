@@ -1,0 +1,39 @@
+import { reconcilerDeployment, reconcilerObjects } from '../../cluster/reconciler.ts'
+import { waitForDeployment, type Manifest } from '../../local/install.ts'
+import { kubeconfigOf, type AzureContext } from '../context.ts'
+import { applying, done, toDo, type AzureStep } from '../step.ts'
+import { readOutput } from '../terraform/stack.ts'
+import { isApplied } from './applied.ts'
+import { readImage } from './image.ts'
+
+const readyWithinMs = 5 * 60_000
+
+/** The definition of Deliveries, and the reconciler: the same code as on the local platform, with Azure's settings. */
+export const reconciler: AzureStep = {
+  name: 'reconciler',
+  title: 'Reconciler and the definition of Deliveries',
+  find: async (context) => {
+    const isThere = await isApplied(context, await objectsOf(context))
+    return isThere ? done(await readImage(context)) : toDo('it is not what its manifests say')
+  },
+  actions: async (context) => {
+    const { namespace, name } = reconcilerDeployment
+    return [
+      applying(await objectsOf(context)),
+      {
+        text: `wait until Deployment ${namespace}/${name} is available`,
+        perform: ({ signal }) =>
+          waitForDeployment(kubeconfigOf(context), reconcilerDeployment, { timeoutMs: readyWithinMs, signal }),
+      },
+    ]
+  },
+}
+
+async function objectsOf(context: AzureContext): Promise<readonly Manifest[]> {
+  return reconcilerObjects({
+    ...context.placement,
+    image: await readImage(context),
+    registries: [await readOutput(context, 'platform', 'registry-host')],
+    clientId: await readOutput(context, 'cluster', 'reconciler-client-id'),
+  })
+}
