@@ -40,8 +40,12 @@ t.test('an empty subscription is filled in the order that each step needs', asyn
   t.same(
     made.map((line) => line.split(' --')[0]?.replace('{synth}/stacks/', '')),
     [
-      ...['az provider register', 'az provider register', 'az group create', 'az storage account create'],
-      ...['az storage account blob-service-properties update', 'az storage container-rm create'],
+      'az provider register',
+      'az provider register',
+      'az group create',
+      'az storage account create',
+      'az storage account blob-service-properties update',
+      'az storage container-rm create',
       'az role assignment create',
       ...['base', 'platform', 'cluster'].map(
         (name) => `terraform -chdir=${name} apply -input=false -no-color plan.bin`,
