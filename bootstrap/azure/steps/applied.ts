@@ -4,6 +4,7 @@ import { fieldManager } from '../../local/install.ts'
 
 /** What the exit code of `kubectl diff` says: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_diff */
 const differs = 1
+const failed = 2
 
 /** Whether applying these objects would change nothing: the API server is asked, and nothing written. */
 export async function isApplied(context: AzureContext, objects: readonly Manifest[]): Promise<boolean> {
@@ -14,13 +15,17 @@ export async function isApplied(context: AzureContext, objects: readonly Manifes
     filename: '-',
   })
   const list = { apiVersion: 'v1', kind: 'List', items: objects }
-  const answer = await context.run({ ...call, input: JSON.stringify(list), accept: [differs, 2] })
-  if (answer.exitCode === 0) return true
-  if (answer.exitCode === differs && !isUnanswered.test(answer.stderr)) return false
+  const answer = await context.run({ ...call, input: JSON.stringify(list), accept: [differs, failed] })
+  const { exitCode, stderr } = answer
+  if (exitCode === 0) return true
+  if (isMissing.test(stderr) || (exitCode === differs && !isUnanswered.test(stderr))) return false
   // Once more, so that it is told as any failure is.
   await context.run({ ...call, input: JSON.stringify(list), accept: [differs] })
   return false
 }
 
-/** What it ends with, by the same code, where it could not ask; a Namespace or a kind that is not there yet is none. */
+/** A Namespace or a kind that is not there yet: an object of it can't be compared, and has to be made. */
+const isMissing = /^Error from server \(NotFound\)|no matches for kind/m
+
+/** What it ends with, by the code of a difference, where it could not ask. */
 const isUnanswered = /unable to connect|connection refused|i\/o timeout|no such host|forbidden|Unauthorized/i

@@ -14,6 +14,8 @@ export const delivery: AzureStep = {
     return isThere ? done('predictor/predictor') : toDo('it is not what its manifests say')
   },
   actions: async (context) => [applying(await objectsOf(context))],
+  // The reconciler writes into it as soon as it is there: a comparison may fall between what it compares.
+  settleMs: 30_000,
 }
 
 async function objectsOf(context: AzureContext): Promise<readonly Manifest[]> {

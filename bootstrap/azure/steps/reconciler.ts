@@ -27,6 +27,8 @@ export const reconciler: AzureStep = {
       },
     ]
   },
+  // Its Deployment's status may be written between what is compared.
+  settleMs: 30_000,
 }
 
 async function objectsOf(context: AzureContext): Promise<readonly Manifest[]> {
