@@ -9,7 +9,7 @@ import { CommandFailed, lastLines, run } from './run.ts'
 import { deleteUnused } from './tools.ts'
 
 /** Folders under `python-environments/`, each with a requirements.txt that pins a program and all it needs by hash. */
-export type PythonEnvironmentName = 'schemathesis' | 'fastapi'
+export type PythonEnvironmentName = 'checkov' | 'schemathesis' | 'fastapi'
 
 export interface EnsurePythonEnvironmentOptions {
   readonly signal?: AbortSignal
@@ -94,7 +94,7 @@ async function install(
   { name, python, requirements, folder }: Installing,
   { signal, onStep }: EnsurePythonEnvironmentOptions,
 ): Promise<void> {
-  onStep?.(`installing ${name} from PyPI (about 20 s)`)
+  onStep?.(`installing ${name} from PyPI (a minute or less)`)
   const bounds = signal && { signal }
   await rm(folder, { recursive: true, force: true })
   const flags = ['--require-hashes', '--no-deps', '--only-binary', ':all:', '--no-input', '--disable-pip-version-check']
