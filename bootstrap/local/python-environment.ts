@@ -9,7 +9,7 @@ import { CommandFailed, lastLines, run } from './run.ts'
 import { deleteUnused } from './tools.ts'
 
 /** Folders under `python-environments/`, each with a requirements.txt that pins a program and all it needs by hash. */
-export type PythonEnvironmentName = 'checkov' | 'schemathesis' | 'fastapi'
+export type PythonEnvironmentName = 'checkov' | 'njsscan' | 'schemathesis' | 'fastapi'
 
 export interface EnsurePythonEnvironmentOptions {
   readonly signal?: AbortSignal
