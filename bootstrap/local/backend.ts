@@ -38,7 +38,7 @@ export interface ExecOptions {
 /** What a running cluster tells those who use it. Serialised as `cluster.json` in its state directory. */
 export interface ClusterFacts {
   readonly name: string
-  readonly backend: 'native' | 'context'
+  readonly backend: 'native' | 'kind' | 'context'
   /** Kubeconfig of an administrator, usable from the host. */
   readonly kubeconfig: string
   readonly stateDir: string
@@ -66,7 +66,7 @@ export interface PullCredential {
 
 /** A cluster that was made here, in which the whole platform can be brought up and its story be told. */
 export interface LocalCluster extends Cluster {
-  readonly backend: 'native'
+  readonly backend: 'native' | 'kind'
   readonly nodeIp: string
   readonly auditLog: string
   readonly caFile: string

@@ -3,6 +3,7 @@ import { checkout } from './checkout.ts'
 import { debianImages } from './images/debian-images.ts'
 import { programs } from './images/image-context.ts'
 import type { ImageSource } from './images/image-source.ts'
+import { kindParts } from './kind/parts.ts'
 import { nativeBackend } from './native/backend.ts'
 import type { NativeCluster } from './native/cluster.ts'
 import { nativeParts } from './native/parts.ts'
@@ -38,7 +39,7 @@ export interface Platform<C extends LocalCluster = NativeCluster> {
   close(): Promise<void>
 }
 
-const parts: Readonly<Record<LocalCluster['backend'], PlatformParts>> = { native: nativeParts }
+const parts: Readonly<Record<LocalCluster['backend'], PlatformParts>> = { native: nativeParts, kind: kindParts }
 
 /** Brings up everything: cluster, registry, Ingress, Prometheus, reconciler. What is up already stays. */
 export async function platformUp(options: PlatformOptions): Promise<Platform> {
