@@ -99,10 +99,11 @@ export interface UpOptions {
 export class ClusterIsUpError extends Error {
   override readonly name = 'ClusterIsUpError'
 
-  constructor(cluster: string) {
+  constructor(cluster: string, backend: LocalCluster['backend']) {
+    const how = backend === 'native' ? '' : ` --backend ${backend}`
     super(
       `A cluster ${cluster} is up already, of another command perhaps. Take another name for this one with --name OTHER, ` +
-        `or take that one down: npm run cluster -- down --name ${cluster}`,
+        `or take that one down: npm run cluster -- down --name ${cluster}${how}`,
     )
   }
 }

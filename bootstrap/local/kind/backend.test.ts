@@ -80,6 +80,11 @@ t.test('up again finds that it is up', async (t) => {
   t.same(world.ran.slice(before), [ready])
   t.same(JSON.stringify(second), JSON.stringify(first))
   t.same(await world.backend.names(), [name])
+  await t.rejects(world.backend.up({ name, mustBeNew: true }), {
+    name: 'ClusterIsUpError',
+    message: /down --name demo --backend kind$/,
+  })
+  t.match(await world.backend.find(name), { name }, "another's is left alone")
 })
 
 t.test('up after a half-done one, or one whose node is gone, clears and makes it anew', async (t) => {

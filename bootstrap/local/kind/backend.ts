@@ -3,7 +3,14 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Problem } from '../../azure/problem.ts'
 import type { Call } from '../../calls/call.ts'
-import type { Leftovers, LocalBackend, LocalCluster, UpOptions } from '../backend.ts'
+import {
+  ClusterIsUpError,
+  type Leftovers,
+  type LocalBackend,
+  type LocalCluster,
+  type LocalUpOptions,
+  type UpOptions,
+} from '../backend.ts'
 import { assertClusterName } from '../cluster-name.ts'
 import { frontDoorCaFile } from '../front-door.ts'
 import { withLock, type HeldLock } from '../lock.ts'
@@ -49,9 +56,10 @@ function locked<T>({ name, signal, onStep }: UpOptions, work: (lock: HeldLock) =
   return withLock(stateDir('kind', `${name}.lock`), { ...(signal && { signal }), onWait }, work)
 }
 
-async function up(options: UpOptions, runner: RunnerFor): Promise<LocalCluster> {
-  const { name, onStep } = options
+async function up(options: LocalUpOptions, runner: RunnerFor): Promise<LocalCluster> {
+  const { name, onStep, mustBeNew = false } = options
   const found = await find(name, runner)
+  if (found !== undefined && mustBeNew) throw new ClusterIsUpError(name, 'kind')
   if (found !== undefined) return found
   onStep?.('clearing what an earlier cluster of that name left, if any')
   await clear(name, runner)

@@ -36,7 +36,7 @@ async function up(options: LocalUpOptions): Promise<NativeCluster> {
   const tools = await ensureTools(clusterTools, options)
   return withLock(clusterLock(name), lockOptions(options), async (lock) => {
     const found = await find(name)
-    if (found !== undefined && mustBeNew) throw new ClusterIsUpError(name)
+    if (found !== undefined && mustBeNew) throw new ClusterIsUpError(name, 'native')
     if (found !== undefined && (await endedProcesses(found.stateDir)).length === 0) return found
 
     const leftover = await readRecord(name)
