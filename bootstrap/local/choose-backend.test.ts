@@ -80,6 +80,13 @@ t.test('where docker or kind is not on PATH, that is the reason', async (t) => {
   }
 })
 
+t.test('an engine that hangs is not waited for', async (t) => {
+  const run = processRunner(AbortSignal.timeout(100), { docker: 'sleep' })
+  const { backend, why } = await choose([], { run: (call) => run({ ...call, args: ['60'] }) })
+  t.equal(backend.name, 'native')
+  t.match(why, 'Docker or kind did not answer in time')
+})
+
 t.test('this machine itself, asked for, is taken without asking Docker, and needs root', async (t) => {
   const { backend, why } = await choose([], { asked: 'native' })
   t.equal(backend.name, 'native')

@@ -68,7 +68,7 @@ if (!report.ok) process.exitCode = 1
 async function chosenBackend(): Promise<LocalBackend> {
   const { backend, why } = await chooseBackend({
     ...(options.backend && { asked: options.backend }),
-    run: processRunner(AbortSignal.timeout(30_000)),
+    run: processRunner(AbortSignal.timeout(20_000)),
     isRoot: process.getuid?.() === 0,
     asRoot: asRoot(commandTyped('demo', 'demo', process.argv.slice(2))),
   })

@@ -23,6 +23,9 @@ export async function askKind(run: Runner): Promise<KindUse> {
   try {
     return await ask(run)
   } catch (error) {
+    // Of a runner whose signal is one of time.
+    if (error instanceof DOMException && error.name === 'TimeoutError')
+      return not('Docker or kind did not answer in time', 'look what docker version and kind version do')
     if (!(error instanceof CommandFailed)) throw error
     const [program = ''] = error.message.split(' ', 1)
     if (error.exitCode === undefined) return not(`${program} is not on PATH`, `install ${program}`)
