@@ -137,7 +137,7 @@ async function contextOf(world: TestWorld): Promise<AzureContext> {
     run: explained(run, environment),
     options: { terraform: 'terraform', github: 'print', image },
     charts,
-    placement: localPlacement(image, cluster.nodeIp),
+    placement: localPlacement(image, cluster.nameServers),
     everyMs: 1_000,
   })
 }

@@ -1,12 +1,15 @@
 import { quoted } from '../launch/as-root.mjs'
 import type { ExecResult } from '../local/backend.ts'
 
-/** Every program that the bootstrap starts. */
+/** Every program that the bootstrap starts on Azure. */
 export type Program = 'az' | 'terraform' | 'tofu' | 'kubectl' | 'kubelogin' | 'helm' | 'gh'
+
+/** Those of a cluster in containers of this machine, beside helm. */
+export type LocalProgram = 'docker' | 'kind'
 
 /** One start of a program, as it is run, printed, logged and replayed. */
 export interface Call {
-  readonly program: Program
+  readonly program: Program | LocalProgram
   readonly args: readonly string[]
   /** To stdin; it is neither printed nor logged. */
   readonly input?: string

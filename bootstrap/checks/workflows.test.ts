@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkout } from '../local/checkout.ts'
+import { pins } from '../local/kind/pins.ts'
 import { releasables, type Releasable } from '../release/releasable.ts'
 import { releaseLayout } from '../release/release-steps.ts'
 import { parseWorkflow, workflowProblems, type Job, type Step } from './workflow-rules.ts'
@@ -117,6 +118,15 @@ t.test('the identities are those that infra federates', async (t) => {
     .flatMap((file) => Object.values(parseWorkflow(read(file)).jobs))
     .flatMap(({ environment }) => environment ?? [])
   t.same(environments.toSorted(), subjects.map((subject) => subject.split(':environment:')[1] ?? '').toSorted())
+})
+
+t.test('the demo on kind is told with the kind that its node is of, as a user who is not root', async (t) => {
+  const steps = parseWorkflow(read('validate.yml')).jobs['demo-on-kind']?.steps ?? []
+  const scripts = steps.flatMap(({ run }) => run ?? [])
+  t.ok(scripts.includes(`go install sigs.k8s.io/kind@v${pins.kind}`))
+  const demo = scripts.find((script) => script.includes('npm run demo'))
+  t.match(demo, / --once --backend kind /)
+  t.notMatch(demo, /sudo/)
 })
 
 t.test('every npm script that a workflow runs is there', async (t) => {

@@ -1,5 +1,5 @@
-import type { NativeCluster } from '../local/native/cluster.ts'
-import type { Traces } from '../local/native/traces.ts'
+import type { Leftovers, LocalBackend, LocalCluster } from '../local/backend.ts'
+import { nativeBackend } from '../local/native/backend.ts'
 import type { Platform } from '../local/platform.ts'
 import type { PushedImage } from '../local/registry-push.ts'
 import type { PushedRelease } from '../local/release.ts'
@@ -12,15 +12,16 @@ import type { World } from './world.ts'
 /** What the story's steps share. A step that needs what an earlier one makes says so when it is missing. */
 export interface DemoContext {
   readonly clusterName: string
-  cluster?: NativeCluster
+  readonly backend: LocalBackend
+  cluster?: LocalCluster
   /** A cluster of that name was up before: it is another's, and left alone. */
   isAnothers?: boolean
-  platform?: Platform
+  platform?: Platform<LocalCluster>
   reconciler?: PushedImage
   world?: World
   scratch?: ScratchRepository
-  /** What the cluster had on this machine before it was taken down. */
-  traces?: Traces
+  /** Of what the cluster had on this machine before it was taken down. */
+  leftovers?: Leftovers
   readonly releases: Map<ReleaseName, PushedRelease>
   /** Which of them is to run now, as the story has it. */
   running?: ReleaseName
@@ -63,15 +64,19 @@ export interface Takeover {
   readonly fromByte: number
 }
 
-export function makeContext(clusterName: string, signal: AbortSignal): DemoContext {
-  return { clusterName, releases: new Map(), failedRollouts: new Map(), pushToReadyMs: [], signal }
+export function makeContext(
+  clusterName: string,
+  signal: AbortSignal,
+  backend: LocalBackend = nativeBackend(),
+): DemoContext {
+  return { clusterName, backend, releases: new Map(), failedRollouts: new Map(), pushToReadyMs: [], signal }
 }
 
-export function clusterOf({ cluster }: DemoContext): NativeCluster {
+export function clusterOf({ cluster }: DemoContext): LocalCluster {
   return made(cluster, 'cluster-up')
 }
 
-export function platformOf({ platform }: DemoContext): Platform {
+export function platformOf({ platform }: DemoContext): Platform<LocalCluster> {
   return made(platform, 'registry-up')
 }
 

@@ -47,7 +47,7 @@ t.test('help is given without anything being installed', async (t) => {
 
 t.test('that a task needs root is said before anything is installed, with what to type', async (t) => {
   const checkout = await makeCheckout(t)
-  for (const typed of ['demo --once', 'cluster up --name other', 'bench flood --json']) {
+  for (const typed of ['demo --once --backend native', 'cluster up --name other', 'bench flood --json']) {
     const { exitCode, stderr } = await checkout.start(typed, { isRoot: false }).ended
     t.equal(exitCode, 1)
     t.match(stderr, `sudo env "PATH=$PATH" node bootstrap/launch.mjs ${typed}`)

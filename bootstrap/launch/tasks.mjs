@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, delimiter, join, resolve } from 'node:path'
 
 /**
  * What a task needs of the machine: Go and git to build programs from source, root to run its node.
@@ -35,9 +35,9 @@ const checkOnly = { flags: ['--check'], words: isEmpty }
 export const tasks = {
   demo: {
     program: 'bootstrap/tasks/demo.ts',
-    usage: 'npm run demo [-- [--once] [--report FILE] [--name NAME]]',
-    accepts: { flags: ['--once', '--report', '--name'], words: () => true },
-    needs: () => needed('go', 'root'),
+    usage: 'npm run demo [-- [--once] [--report FILE] [--name NAME] [--backend native|kind]]',
+    accepts: { flags: ['--once', '--report', '--name', '--backend'], words: () => true },
+    needs: needsOfDemo,
     isLocal: true,
   },
   screenshots: {
@@ -157,10 +157,29 @@ export function asksForHelp(args) {
   return args.includes('--help') || args.includes('-h')
 }
 
+/** A cluster in containers needs no root; whether it can be had, the demo asks Docker and kind themselves. */
+/** @type {(args: readonly string[]) => readonly Need[]} */
+function needsOfDemo(args) {
+  const asked = backendAsked(args)
+  const mayBeKind = asked === 'kind' || (asked === undefined && isOnPath('docker') && isOnPath('kind'))
+  return mayBeKind ? needed('go') : needed('go', 'root')
+}
+
+/** @param {readonly string[]} args */
+function backendAsked(args) {
+  return /(?:^| )--backend[= ](\S+)/.exec(args.join(' '))?.[1]
+}
+
+/** @param {string} program */
+function isOnPath(program) {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+}
+
 /** @type {(args: readonly string[]) => readonly Need[]} */
 function needsOfCluster(args) {
   // A cluster that is there already is neither made nor removed.
   if (args.some((arg) => /^--context(=|$)/.test(arg))) return []
+  if (backendAsked(args) === 'kind') return args.includes('up') ? needed('go') : []
   if (args.includes('up')) return needed('go', 'root')
   return args.length > 0 ? needed('root') : []
 }

@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { platform as names } from './backend.ts'
+import { platform as names, type LocalCluster } from './backend.ts'
 import { checkout } from './checkout.ts'
 import { authorityHost, ciIdentity, tokenAudience } from './identities.ts'
 import type { Platform } from './platform.ts'
@@ -11,11 +10,12 @@ import type { Platform } from './platform.ts'
  * right in the cluster. The token ends with the work.
  */
 export async function asCiJob<T>(
-  { cluster }: Pick<Platform, 'cluster'>,
+  { cluster }: Pick<Platform<LocalCluster>, 'cluster'>,
   signal: AbortSignal | undefined,
   work: (windlass: (args: readonly string[]) => Promise<string>) => Promise<T>,
 ): Promise<T> {
-  const dir = await mkdtemp(join(tmpdir(), 'windlass-ci-'))
+  // Where the cluster's own programs can read it, which may have no other folder of this machine.
+  const dir = await mkdtemp(join(cluster.stateDir, 'ci-'))
   const bounds = signal && { signal }
   try {
     const { namespace, serviceAccount, clientId } = ciIdentity

@@ -130,7 +130,7 @@ export function apiServerArguments(options: ApiServerOptions): readonly string[]
     // logs and exec go to the node by address: its name resolves nowhere.
     '--kubelet-preferred-address-types=InternalIP',
     ...aggregationArguments(files),
-    ...auditArguments(files),
+    ...Object.entries(auditOptions(files)).map(([name, value]) => `--${name}=${value}`),
     '--profiling=false',
     '--event-ttl=24h',
   ]
@@ -153,17 +153,19 @@ function aggregationArguments(files: ControlPlaneFiles): readonly string[] {
 
 /**
  * The audit log is a witness: no request may be served that it has not seen first (blocking-strict), and it must not
- * be rotated away under its reader.
+ * be rotated away under its reader. The API server's options by their names.
  */
-function auditArguments(files: ControlPlaneFiles): readonly string[] {
-  return [
-    `--audit-policy-file=${files.auditPolicyFile}`,
-    `--audit-log-path=${files.auditLog}`,
-    '--audit-log-format=json',
-    '--audit-log-mode=blocking-strict',
-    '--audit-log-maxsize=1000',
-    '--audit-log-maxbackup=1',
-  ]
+export function auditOptions(
+  files: Pick<ControlPlaneFiles, 'auditPolicyFile' | 'auditLog'>,
+): Readonly<Record<string, string>> {
+  return {
+    'audit-policy-file': files.auditPolicyFile,
+    'audit-log-path': files.auditLog,
+    'audit-log-format': 'json',
+    'audit-log-mode': 'blocking-strict',
+    'audit-log-maxsize': '1000',
+    'audit-log-maxbackup': '1',
+  }
 }
 
 /** The cluster's own parts, by name or by group. */
@@ -181,7 +183,7 @@ const ownParts = [
 ] as const
 
 /** https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/ */
-const auditPolicy = {
+export const auditPolicy = {
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
   rules: [

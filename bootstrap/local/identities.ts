@@ -1,6 +1,5 @@
-import { platform } from './backend.ts'
+import { platform, type LocalCluster } from './backend.ts'
 import { serviceAccountIssuer } from './control-plane.ts'
-import type { NativeCluster } from './native/cluster.ts'
 import type { RegistryConfigInput } from './registry/config.ts'
 
 /** Audience of tokens that are exchanged at Entra ID; the same on Azure. */
@@ -29,7 +28,7 @@ export const repositories = { predictor: 'predictor', windlass: 'windlass', loca
  * repositories, `bench/*`, that CI pushes to and the reconciler delivers from.
  */
 export function registryIdentities(
-  cluster: Pick<NativeCluster, 'pullCredential'>,
+  cluster: Pick<LocalCluster, 'pullCredential'>,
   ciPassword: string,
   delivered: readonly string[] = [],
 ): RegistryConfigInput['identities'] {

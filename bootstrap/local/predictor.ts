@@ -1,11 +1,10 @@
 import { tenantObjects } from '../cluster/tenant.ts'
-import { platform } from './backend.ts'
+import { platform, type Cluster } from './backend.ts'
 import { repositories } from './identities.ts'
 import { applyObjects } from './install.ts'
-import type { NativeCluster } from './native/cluster.ts'
 
 export interface PredictorTenantOptions {
-  readonly cluster: Pick<NativeCluster, 'kubeconfig'>
+  readonly cluster: Pick<Cluster, 'kubeconfig'>
   /** Root of the repository whose manifests are applied. */
   readonly source?: string
   readonly signal?: AbortSignal

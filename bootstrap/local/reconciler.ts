@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { reconcilerDeployment, reconcilerObjects, type ReconcilerPlacement } from '../cluster/reconciler.ts'
+import type { LocalCluster } from './backend.ts'
 import { ciIdentity, reconcilerIdentity } from './identities.ts'
 import { applyObjects, type Manifest, waitForDeployment } from './install.ts'
-import type { NativeCluster } from './native/cluster.ts'
 import {
   authorityVolume,
   localEnvironment,
@@ -12,7 +12,7 @@ import {
 } from './reconciler-settings.ts'
 
 export interface DeployReconcilerOptions {
-  readonly cluster: NativeCluster
+  readonly cluster: LocalCluster
   /** By digest. */
   readonly image: string
   readonly signal?: AbortSignal
@@ -27,22 +27,22 @@ export async function deployReconciler(options: DeployReconcilerOptions): Promis
   const { cluster, image, signal, onStep } = options
   const bounds = { timeoutMs, ...(signal && { signal }) }
   onStep?.('installing the reconciler')
-  const objects = await reconcilerObjects(localPlacement(image, cluster.nodeIp))
+  const objects = await reconcilerObjects(localPlacement(image, cluster.nameServers))
   await applyObjects(cluster.kubeconfig, [...objects, ...localCi], bounds)
   await applyObjects(cluster.kubeconfig, [trustedAuthority(await readFile(cluster.caFile, 'utf8'))], bounds)
   onStep?.('waiting for the reconciler')
   await waitForDeployment(cluster.kubeconfig, reconcilerDeployment, bounds)
 }
 
-/** What differs on this machine; names are resolved by a process of the node here, and not by a pod of kube-system. */
-export function localPlacement(image: string, nodeIp: string): ReconcilerPlacement {
+/** What differs on this machine; a name server that is no pod of kube-system has to be named. */
+export function localPlacement(image: string, nameServers: readonly string[]): ReconcilerPlacement {
   return {
     image,
     registries: localRegistries,
     environment: localEnvironment,
     volumes: localVolumes,
     volumeMounts: localVolumeMounts,
-    nameServers: [`${nodeIp}/32`],
+    nameServers: nameServers.map((address) => `${address}/32`),
   }
 }
 

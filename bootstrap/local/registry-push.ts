@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { platform } from './backend.ts'
+import { checkout } from './checkout.ts'
 import { ciIdentity } from './identities.ts'
 import type { Release } from './images/build-image.ts'
 import { type DebianImageSpec, ensureDebianImage } from './images/debian-image.ts'
 import { prepareContext, type Program } from './images/image-context.ts'
-import { ensureBuiltImage } from './images/kept-image.ts'
+import { buildahImages, type ImageBounds, type ImageSource } from './images/image-source.ts'
 import type { OciImage } from './images/oci-image.ts'
 import { openRegistryClient, type RegistryClient } from './images/registry-client.ts'
 import { cacheDir } from './paths.ts'
@@ -13,6 +14,8 @@ import type { RegistryService } from './registry-service.ts'
 
 export interface PushProgramOptions {
   readonly registry: RegistryService
+  /** buildah's if not given. */
+  readonly images?: ImageSource
   /** Root of the checkout that is built. */
   readonly root: string
   readonly program: Program
@@ -34,15 +37,16 @@ export interface PushedImage {
 
 /** Builds a program's image with the Dockerfile that CI uses, and pushes it by digest, without a tag. */
 export async function pushProgram(options: PushProgramOptions): Promise<PushedImage> {
-  const { registry, root, program, dockerfile, repository, release, signal, onStep } = options
+  const { registry, images = buildahImages, root, program, dockerfile, repository, release, signal, onStep } = options
   const bounds = { ...(signal && { signal }), ...(onStep && { onStep }) }
-  const base = await ensureDebianImage(options.base, bounds)
+  const base = await images.base(options.base, bounds)
+  await mkdir(cacheDir('images', 'tmp'), { recursive: true })
   const folder = await mkdtemp(join(cacheDir('images', 'tmp'), 'push-'))
   try {
     onStep?.(`building ${repository}`)
     const context = join(folder, 'context')
     await prepareContext({ root, program, out: context })
-    const built = await ensureBuiltImage({
+    const built = await images.build({
       name: repository.replaceAll('/', '-'),
       dockerfile: join(root, dockerfile),
       context,
@@ -56,6 +60,26 @@ export async function pushProgram(options: PushProgramOptions): Promise<PushedIm
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/** Builds and pushes a program that the local platform itself runs as a pod. */
+export function pushLocalProgram(
+  what: Pick<PushProgramOptions, 'registry' | 'images' | 'base'> & { readonly name: 'ingress' | 'prometheus' },
+  bounds: ImageBounds,
+): Promise<PushedImage> {
+  const { name, ...from } = what
+  return pushProgram({
+    ...from,
+    root: checkout,
+    program: { entry: `bootstrap/local/${name}/main.ts` },
+    dockerfile: 'bootstrap/local/Dockerfile',
+    release: localRelease,
+    repository: `local/${name}-program`,
+    ...bounds,
+  })
+}
+
+/** An image that no commit is named for: it is of the working tree as it is. */
+export const localRelease = { revision: 'local', created: '1970-01-01T00:00:00Z' } as const
 
 /** Pushes an image of Debian packages as it is. */
 export async function pushDebianImage(

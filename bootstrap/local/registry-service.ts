@@ -3,12 +3,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import type { LookupFunction } from 'node:net'
 import { join } from 'node:path'
 import { Agent, type Dispatcher } from 'undici'
-import { platform } from './backend.ts'
+import { platform, type LocalCluster } from './backend.ts'
 import { writeCertificate } from './certificates.ts'
 import { serviceAccountIssuer } from './control-plane.ts'
 import { registryIdentities } from './identities.ts'
-import { applyObjects } from './install.ts'
-import type { NativeCluster } from './native/cluster.ts'
 import type { RegistryConfigInput } from './registry/config.ts'
 import { connectRegistryAdmin, type RegistryAdmin } from './registry/control/admin-client.ts'
 import { ensureTools } from './tools.ts'
@@ -35,18 +33,16 @@ interface StartOptions {
 }
 
 const processName = 'registry'
-const apiUser = 'windlass-registry'
 
 /** Starts the registry in the cluster's namespaces, where it stays up with the cluster. */
-export async function startRegistry(cluster: NativeCluster, options: StartOptions = {}): Promise<RegistryService> {
-  const { signal, onStep, delivered } = options
+export async function startRegistry(cluster: LocalCluster, options: StartOptions = {}): Promise<RegistryService> {
+  const { signal, onStep } = options
   const dir = registryDir(cluster)
   const { distribution } = await ensureTools(['distribution'], options)
   onStep?.('starting the registry')
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const configFile = join(dir, 'config.json')
-  await applyObjects(cluster.kubeconfig, [mayReadIssuerKeys], signal && { signal })
-  await writeFile(configFile, JSON.stringify(await configOf(cluster, dir, { distribution, delivered })), {
+  await writeFile(configFile, JSON.stringify(await configOf(cluster, dir, { ...options, distribution })), {
     mode: 0o600,
   })
   const program = join(import.meta.dirname, 'registry', 'main.ts')
@@ -62,7 +58,7 @@ export async function startRegistry(cluster: NativeCluster, options: StartOption
 }
 
 /** The registry of a cluster in which it was started, by this process or another. */
-export async function openRegistry(cluster: NativeCluster): Promise<RegistryService> {
+export async function openRegistry(cluster: LocalCluster): Promise<RegistryService> {
   const dir = registryDir(cluster)
   const admin = connectRegistryAdmin({ socket: adminSocket(dir) })
   // Names that only the cluster resolves: from the host the same name leads to the node's address.
@@ -90,20 +86,7 @@ export async function openRegistry(cluster: NativeCluster): Promise<RegistryServ
   }
 }
 
-/** https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery */
-const mayReadIssuerKeys = {
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRoleBinding',
-  metadata: { name: 'windlass-registry-issuer-discovery' },
-  roleRef: {
-    apiGroup: 'rbac.authorization.k8s.io',
-    kind: 'ClusterRole',
-    name: 'system:service-account-issuer-discovery',
-  },
-  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: apiUser }],
-}
-
-function registryDir({ stateDir }: Pick<NativeCluster, 'stateDir'>): string {
+function registryDir({ stateDir }: Pick<LocalCluster, 'stateDir'>): string {
   return join(stateDir, 'registry-service')
 }
 
@@ -112,9 +95,9 @@ function adminSocket(dir: string): string {
 }
 
 async function configOf(
-  cluster: NativeCluster,
+  cluster: LocalCluster,
   dir: string,
-  { distribution, delivered }: { readonly distribution: string; readonly delivered: readonly string[] | undefined },
+  { distribution, delivered, signal }: StartOptions & { readonly distribution: string },
 ): Promise<RegistryConfigInput> {
   const names = [platform.registryHost, platform.blobHost, platform.entraHost]
   const server = await cluster.issueCertificate({
@@ -123,9 +106,6 @@ async function configOf(
     ipAddresses: [cluster.nodeIp],
   })
   const tls = await writeCertificate(dir, 'server', server)
-  // The keys of service account tokens are public to whoever may ask the API server, which asks who we are.
-  const client = await cluster.issueClientCertificate({ commonName: apiUser })
-  const clientFiles = await writeCertificate(dir, 'api-client', client)
   return {
     hosts: { registry: platform.registryHost, blobs: platform.blobHost, entra: platform.entraHost },
     listen: { host: cluster.nodeIp, port: platform.registryPort },
@@ -138,11 +118,7 @@ async function configOf(
       issuers: [
         {
           issuer: serviceAccountIssuer,
-          jwks: {
-            url: `${cluster.apiServerUrl}/openid/v1/jwks`,
-            caFile: cluster.kubernetesCaFile,
-            ...clientFiles,
-          },
+          jwks: await cluster.issuerKeys(dir, signal),
         },
       ],
     },

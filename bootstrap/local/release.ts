@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { LocalCluster } from './backend.ts'
 import { asCiJob } from './ci-job.ts'
 import { repositories } from './identities.ts'
 import { withAttestation } from './images/attestation.ts'
@@ -8,7 +9,7 @@ import type { Platform } from './platform.ts'
 import { pushProgram } from './registry-push.ts'
 
 export interface ReleaseOptions {
-  readonly platform: Platform
+  readonly platform: Platform<LocalCluster>
   /** The repository whose commit is released. */
   readonly source: string
   readonly sha: string
@@ -41,6 +42,7 @@ export async function releasePredictor(options: ReleaseOptions): Promise<PushedR
   const startedAtMs = Date.now()
   const { digest, reference } = await pushProgram({
     registry: platform.registry,
+    images: platform.images,
     root: source,
     program: programs.predictor,
     dockerfile: 'predictor/Dockerfile',

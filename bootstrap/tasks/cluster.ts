@@ -1,18 +1,18 @@
 // `npm run cluster -- up|down|status`: a cluster to try things in, on this machine or by a context that is there already.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { dirname } from 'node:path'
 import { request } from 'undici'
-import type { Cluster, ClusterBackend } from '../local/backend.ts'
+import type { Cluster, ClusterBackend, LocalBackend } from '../local/backend.ts'
+import { backendNames, backendOf } from '../local/choose-backend.ts'
 import { contextBackend } from '../local/context.ts'
 import { formatElapsed } from '../local/elapsed.ts'
-import { nativeBackend } from '../local/native/backend.ts'
-import { listRecords } from '../local/native/record.ts'
-import { addressesOn, platformUp } from '../local/platform.ts'
+import { addressesOn, platformOn } from '../local/platform.ts'
 
 interface Options {
   readonly name?: string
   readonly context?: string
   readonly bare?: boolean
+  readonly backend: LocalBackend['name']
 }
 
 /** Of the cluster that is meant where none is named. */
@@ -29,6 +29,11 @@ const program = new Command('cluster')
   .showHelpAfterError()
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .option('--name <name>', `which cluster; several run side by side (${ownName} if not given; the demo's is demo)`)
+  .addOption(
+    new Option('--backend <backend>', 'what it runs on: this machine itself, or a container of Docker by kind')
+      .choices(backendNames)
+      .default('native'),
+  )
   .option('--context <name>', 'a cluster that is there already, by its context; it is neither made nor removed')
 program
   .command('up')
@@ -42,17 +47,17 @@ program
   .action(act(status))
 await program.parseAsync()
 
-async function up(backend: ClusterBackend, { name = ownName, bare = false }: Options): Promise<void> {
+async function up(backend: ClusterBackend, { name = ownName, bare = false, ...options }: Options): Promise<void> {
   const startedAt = performance.now()
   const onStep = (step: string): void => console.log(`${sinceText(startedAt)}  ${step}`)
   const upOptions = { name, signal: interruption.signal, onStep }
-  if (backend.name === 'context' || bare) {
+  if (options.context !== undefined || bare) {
     const cluster = await backend.up(upOptions)
     console.log(`${sinceText(startedAt)}  the cluster is up\n`)
     await describe(cluster)
     return
   }
-  const platform = await platformUp(upOptions)
+  const platform = await platformOn(await backendOf(options.backend).up(upOptions), upOptions)
   console.log(`${sinceText(startedAt)}  the platform is up\n`)
   await describe(platform.cluster)
   await platform.close()
@@ -65,8 +70,9 @@ async function down(backend: ClusterBackend, { name = ownName }: Options): Promi
   console.log(`${sinceText(startedAt)}  nothing of cluster ${name} is left`)
 }
 
-async function status(backend: ClusterBackend, { name, context }: Options): Promise<void> {
-  const names = name === undefined ? await namesOf(backend) : [name]
+async function status(backend: ClusterBackend, options: Options): Promise<void> {
+  const { name, context } = options
+  const names = name === undefined ? await namesOf(options) : [name]
   if (names.length === 0) console.log('no cluster is up on this machine')
   process.exitCode = 1
   for (const name of names) {
@@ -85,16 +91,15 @@ function notUp(name: string, context: string | undefined): string {
 }
 
 /** A cluster that is there already has only the one name. */
-async function namesOf(backend: ClusterBackend): Promise<readonly string[]> {
-  if (backend.name === 'context') return [ownName]
-  return (await listRecords()).map(({ name }) => name).sort()
+async function namesOf({ context, backend }: Options): Promise<readonly string[]> {
+  return context === undefined ? (await backendOf(backend).names()).toSorted() : [ownName]
 }
 
 /** Fails with the message alone: a person reads it, and it says what to do. */
 function act(action: (backend: ClusterBackend, options: Options) => Promise<void>) {
   return async (_: unknown, command: Command): Promise<void> => {
     const options = command.optsWithGlobals<Options>()
-    const backend = options.context === undefined ? nativeBackend() : contextBackend(options.context)
+    const backend = options.context === undefined ? backendOf(options.backend) : contextBackend(options.context)
     try {
       await action(backend, options)
     } catch (error) {

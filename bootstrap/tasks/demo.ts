@@ -1,11 +1,12 @@
 // `npm run demo`: the main job as a story on a cluster of its own.
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import { processRunner } from '../calls/process-runner.ts'
 import { makeContext } from '../demo/context.ts'
 import { assertReportable, makeReport, type StepResult, writeReport } from '../demo/report.ts'
 import { ending, story, tell } from '../demo/story.ts'
-import { ClusterIsUpError } from '../local/backend.ts'
+import { ClusterIsUpError, type LocalBackend } from '../local/backend.ts'
+import { backendNames, chooseBackend } from '../local/choose-backend.ts'
 import { formatElapsed } from '../local/elapsed.ts'
-import { nativeBackend } from '../local/native/backend.ts'
 import { lastTold } from '../demo/told.ts'
 import { whatToLookAt } from '../demo/what-to-look-at.ts'
 import { asRoot, commandTyped } from '../launch/as-root.mjs'
@@ -17,29 +18,25 @@ const options = new Command('npm run demo --')
   .option('--once', 'end after the story and take everything down', false)
   .option('--report <file>', 'write what each step found as JSON')
   .option('--name <name>', 'of the cluster, so that several can run side by side', 'demo')
+  .addOption(
+    new Option('--backend <backend>', 'what the cluster runs on; kind where Docker answers, if not given').choices(
+      backendNames,
+    ),
+  )
   .showHelpAfterError()
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse()
-  .opts<{ once: boolean; report?: string; name: string }>()
+  .opts<{ once: boolean; report?: string; name: string; backend?: LocalBackend['name'] }>()
 
-if (process.getuid?.() !== 0) {
-  const again = asRoot(commandTyped('demo', 'demo', process.argv.slice(2)))
-  console.error(`The demo brings up a real node in namespaces of its own, and needs root for that: ${again}`)
-  process.exit(1)
-}
-
-try {
-  if (options.report !== undefined) await assertReportable(options.report)
-  if ((await nativeBackend().find(options.name)) !== undefined) throw new ClusterIsUpError(options.name)
-} catch (error) {
+const backend = await chosenBackend().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)
-}
+})
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
 
-const context = makeContext(options.name, interruption.signal)
+const context = makeContext(options.name, interruption.signal, backend)
 const results: StepResult[] = []
 let toldInMs = 0
 
@@ -66,6 +63,20 @@ console.log(
     : 'The story did not come to its end.',
 )
 if (!report.ok) process.exitCode = 1
+
+/** Rejects, before anything is made, where the story can not begin. */
+async function chosenBackend(): Promise<LocalBackend> {
+  const { backend, why } = await chooseBackend({
+    ...(options.backend && { asked: options.backend }),
+    run: processRunner(AbortSignal.timeout(20_000)),
+    isRoot: process.getuid?.() === 0,
+    asRoot: asRoot(commandTyped('demo', 'demo', process.argv.slice(2))),
+  })
+  if (options.report !== undefined) await assertReportable(options.report)
+  if ((await backend.find(options.name)) !== undefined) throw new ClusterIsUpError(options.name, backend.name)
+  console.log(why)
+  return backend
+}
 
 async function tellStory(): Promise<void> {
   const startedAt = performance.now()

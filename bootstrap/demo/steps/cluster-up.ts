@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { ClusterIsUpError, platform as names } from '../../local/backend.ts'
 import { checkout } from '../../local/checkout.ts'
-import { nativeBackend } from '../../local/native/backend.ts'
 import { type DemoContext, clusterOf, worldOf } from '../context.ts'
 import { predictorHost } from '../names.ts'
 import { eventually } from '../eventually.ts'
@@ -13,14 +12,12 @@ export const clusterUp: Step<DemoContext> = {
   name: 'cluster-up',
   title: 'A Kubernetes cluster with a real node',
   act: async (context, report) => {
-    const { clusterName, signal } = context
+    const { backend, clusterName, signal } = context
     const options = { name: clusterName, mustBeNew: true, signal, onStep: report }
-    const cluster = await nativeBackend()
-      .up(options)
-      .catch((error: unknown) => {
-        context.isAnothers = error instanceof ClusterIsUpError
-        throw error
-      })
+    const cluster = await backend.up(options).catch((error: unknown) => {
+      context.isAnothers = error instanceof ClusterIsUpError
+      throw error
+    })
     context.cluster = cluster
     context.world = openWorld({
       kubeconfig: cluster.kubeconfig,

@@ -1,5 +1,4 @@
 import { type AuditEvent, endOfAuditLog } from '../../local/audit-log.ts'
-import { killPod } from '../../local/native/pod-processes.ts'
 import { waitFor } from '../../local/wait.ts'
 import { budgets } from '../changes.ts'
 import { clusterOf, type DemoContext, made, worldOf } from '../context.ts'
@@ -19,7 +18,8 @@ export const leaderKilledReleaseCompletes: Step<DemoContext> = {
   title: 'The leader is killed with a release in flight: the other replica completes it',
   act: async (context, report) => {
     const { signal } = context
-    const { auditLog, name: clusterName } = clusterOf(context)
+    const cluster = clusterOf(context)
+    const { auditLog } = cluster
     const world = worldOf(context)
     await untilTwoStand(world, signal)
     const leader = await untilLed(world, signal)
@@ -31,7 +31,7 @@ export const leaderKilledReleaseCompletes: Step<DemoContext> = {
       () => 'the reconciler to write the Deployment of the release',
       { timeoutMs: pollTimeoutMs, everyMs: 10, signal },
     )
-    await killPod(clusterName, leader.uid)
+    await cluster.killPod(leader.uid)
     // A process that the node starts in its place would be of the same pod, and lead on at once.
     const pod = ['--namespace', reconcilerNamespace, 'delete', 'pod', leader.name, '--grace-period=0', '--force']
     await operate(context, pod)

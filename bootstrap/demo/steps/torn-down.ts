@@ -1,5 +1,3 @@
-import { platformDown } from '../../local/platform.ts'
-import { leftovers, tracesOf } from '../../local/native/traces.ts'
 import type { DemoContext } from '../context.ts'
 import { eventually } from '../eventually.ts'
 import { notOk, ok, type Step } from '../step.ts'
@@ -8,14 +6,14 @@ export const tornDown: Step<DemoContext> = {
   name: 'torn-down',
   title: 'Everything is taken down, and nothing is left',
   act: async (context, report) => {
-    // Namespaces have no names: what they were is known only as long as they are there.
-    context.traces = await tracesOf(context.clusterName)
-    await platformDown({ name: context.clusterName, onStep: report })
+    const { backend, clusterName } = context
+    context.leftovers = await backend.leftovers(clusterName)
+    await backend.down({ name: clusterName, onStep: report })
   },
-  check: ({ clusterName, traces }, options) =>
+  check: ({ backend, clusterName, leftovers }, options) =>
     eventually(async () => {
-      const left = await leftovers(clusterName, traces ?? (await tracesOf(clusterName)))
+      const left = await (leftovers ?? (await backend.leftovers(clusterName)))()
       if (left.length > 0) return notOk(`left: ${left.join(', ')}`)
-      return ok('no process, namespace, mount, interface, firewall rule or control group of it is left')
+      return ok(`no ${backend.leavesNo} of it is left`)
     }, options),
 }

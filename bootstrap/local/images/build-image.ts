@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { passingName, withBuilder, type BuilderOptions } from './builder.ts'
-import type { LocalImage } from './debian-image.ts'
 import type { Annotations, OciImage } from './oci-image.ts'
 
 export interface BuildImageOptions extends BuilderOptions {
   readonly dockerfile: string
   readonly context: string
   /** Becomes the build argument BASE. */
-  readonly base: LocalImage
+  readonly base: BaseImage
   readonly release: Release
   /** The folder for the image; what was there goes. */
   readonly out: string
+}
+
+/** By the name that the builder knows it by. */
+export interface BaseImage {
+  readonly reference: string
 }
 
 /** What an image says of where it comes from. */

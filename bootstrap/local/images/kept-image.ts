@@ -11,13 +11,16 @@ export interface KeptImageOptions extends Omit<BuildImageOptions, 'out'> {
 }
 
 /** Builds an image, or answers the one that was built last of the very same files: most runs change none of them. */
-export async function ensureBuiltImage(options: KeptImageOptions): Promise<OciImage> {
+export async function ensureBuiltImage(
+  options: KeptImageOptions,
+  build: (options: BuildImageOptions) => Promise<OciImage> = buildImage,
+): Promise<OciImage> {
   const layout = cacheDir('images', 'built', `${options.name}-${await keyOf(options)}`)
   const kept = await openLayout(layout).catch(() => undefined)
   if (kept !== undefined) return kept
 
   const part = `${layout}.${process.pid}.part`
-  await buildImage({ ...options, out: part })
+  await build({ ...options, out: part })
   // Under its name only when it is whole: a build that is killed leaves nothing that looks like an image.
   await rm(layout, { recursive: true, force: true })
   await rename(part, layout)

@@ -39,6 +39,16 @@ export async function deployIngress(options: DeployIngressOptions): Promise<Depl
   await applyObjects(cluster.kubeconfig, ingressManifests({ image, ...(tls !== undefined && { tls }) }), bounds)
   onStep?.('waiting for the Ingress controller')
   await waitForDeployment(cluster.kubeconfig, { namespace: ingressNamespace, name: ingressName }, bounds)
+  await untilIngressAnswers(url, bounds)
+  return { url }
+}
+
+/** Waits until whatever serves Ingresses answers, if only with 404. */
+export async function untilIngressAnswers(
+  url: string,
+  bounds: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { signal } = bounds
   let last = 'nothing'
   await waitFor(
     async () => {
@@ -60,5 +70,4 @@ export async function deployIngress(options: DeployIngressOptions): Promise<Depl
     () => `${url} was to answer; last: ${last}`,
     bounds,
   )
-  return { url }
 }

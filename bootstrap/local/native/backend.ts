@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
-import { ClusterIsUpError, type ClusterBackend, type UpOptions } from '../backend.ts'
+import { ClusterIsUpError, type Leftovers, type LocalBackend, type LocalUpOptions, type UpOptions } from '../backend.ts'
+import { assertClusterName } from '../cluster-name.ts'
 import { ensurePackages } from '../debian.ts'
 import { withLock } from '../lock.ts'
 import { stateDir } from '../paths.ts'
@@ -10,34 +11,32 @@ import { clear } from './clear.ts'
 import type { NativeCluster } from './cluster.ts'
 import { holderName, openCluster, readFacts } from './cluster.ts'
 import { endedProcesses, readProcessFile } from './processes.ts'
-import { clusterLock, poolLock, readRecord, reserve } from './record.ts'
+import { clusterLock, listRecords, poolLock, readRecord, reserve } from './record.ts'
 import { clusterTools, startCluster } from './start.ts'
-
-export interface NativeUpOptions extends UpOptions {
-  /** Throws `ClusterIsUpError` where one of that name is up, by whomever. */
-  readonly mustBeNew?: boolean
-}
+import { leftovers, tracesOf } from './traces.ts'
 
 /** A cluster on this machine itself: Linux, root, and nothing that runs containers already. */
-export interface NativeBackend extends ClusterBackend {
-  readonly name: 'native'
-  up(options: NativeUpOptions): Promise<NativeCluster>
-  find(name: string): Promise<NativeCluster | undefined>
+export function nativeBackend(): LocalBackend<NativeCluster> {
+  const leavesNo = 'process, namespace, mount, interface, firewall rule or control group'
+  const names = async (): Promise<readonly string[]> => (await listRecords()).map(({ name }) => name)
+  return { name: 'native', up, down, find, names, leavesNo, leftovers: noteTraces }
 }
 
-export function nativeBackend(): NativeBackend {
-  return { name: 'native', up, down, find }
+async function noteTraces(name: string): Promise<Leftovers> {
+  // Namespaces have no names: what they were is known only as long as they are there.
+  const traces = await tracesOf(name)
+  return () => leftovers(name, traces)
 }
 
-async function up(options: NativeUpOptions): Promise<NativeCluster> {
+async function up(options: LocalUpOptions): Promise<NativeCluster> {
   const { name, signal, onStep, mustBeNew = false } = options
-  assertName(name)
+  assertClusterName(name)
   assertRoot()
   await ensurePackages(['node'], options)
   const tools = await ensureTools(clusterTools, options)
   return withLock(clusterLock(name), lockOptions(options), async (lock) => {
     const found = await find(name)
-    if (found !== undefined && mustBeNew) throw new ClusterIsUpError(name)
+    if (found !== undefined && mustBeNew) throw new ClusterIsUpError(name, 'native')
     if (found !== undefined && (await endedProcesses(found.stateDir)).length === 0) return found
 
     const leftover = await readRecord(name)
@@ -68,7 +67,7 @@ async function up(options: NativeUpOptions): Promise<NativeCluster> {
 
 async function down(options: UpOptions): Promise<void> {
   const { name, onStep } = options
-  assertName(name)
+  assertClusterName(name)
   assertRoot()
   await withLock(clusterLock(name), lockOptions(options), async (lock) => {
     const record = await readRecord(name)
@@ -83,7 +82,7 @@ async function down(options: UpOptions): Promise<void> {
 }
 
 async function find(name: string): Promise<NativeCluster | undefined> {
-  assertName(name)
+  assertClusterName(name)
   const record = await readRecord(name)
   if (record === undefined || record.bootId !== (await readBootId())) return undefined
   const facts = await readFacts(record.stateDir)
@@ -105,13 +104,6 @@ function lockOptions({ name, signal, onStep }: UpOptions) {
   return {
     ...(signal && { signal }),
     onWait: () => onStep?.(`waiting for another command on cluster ${name} to end`),
-  }
-}
-
-/** It becomes part of file, control group and object names. */
-function assertName(name: string): void {
-  if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name)) {
-    throw new Error(`'${name}' can't name a cluster: lower-case letters, digits and inner hyphens, 40 at most`)
   }
 }
 

@@ -1,12 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
-import type { Cluster, ClusterFacts, ExecOptions, ExecResult } from '../backend.ts'
-import type { CertificateAuthority, CertificateRequest, IssuedCertificate } from '../certificates.ts'
-import { openAuthority } from '../certificates.ts'
+import type { ClusterFacts, ExecOptions, ExecResult, LocalCluster, PullCredential } from '../backend.ts'
+import { openAuthority, type CertificateRequest, type IssuedCertificate } from '../certificates.ts'
+import { frontDoorAuthority } from '../front-door.ts'
 import type { ProcessIdentity } from '../process.ts'
 import { run } from '../run.ts'
+import { issuerKeys } from './issuer-keys.ts'
 import { launcher } from './namespaces.ts'
-import type { PullCredential } from './node.ts'
+import { killPod } from './pod-processes.ts'
 import type { ClusterProcess, ProcessHome, StartProcessOptions } from './processes.ts'
 import { findProcess, startProcess } from './processes.ts'
 
@@ -29,12 +30,11 @@ export interface NativeClusterFacts extends ClusterFacts {
 }
 
 /** A cluster of processes of this machine, in namespaces of its own. */
-export interface NativeCluster extends NativeClusterFacts {
-  readonly exec: Cluster['exec']
-  /**
-   * Starts a program that stays up with the cluster, in its namespaces, its output in a log file; one that runs
-   * under that name is stopped first. It ends with the cluster at the latest.
-   */
+export interface NativeCluster extends NativeClusterFacts, LocalCluster {
+  readonly backend: 'native'
+  readonly nodeIp: string
+  readonly auditLog: string
+  readonly caFile: string
   startProcess(
     name: string,
     command: string,
@@ -43,8 +43,6 @@ export interface NativeCluster extends NativeClusterFacts {
   ): Promise<ClusterProcess>
   /** The process started under that name, if it still runs. */
   findProcess(name: string): Promise<ClusterProcess | undefined>
-  /** A certificate by the CA of `caFile`. */
-  issueCertificate(request: CertificateRequest): Promise<IssuedCertificate>
   /** A certificate by the API server's CA, as a client of the API server: user is the name, group the organization. */
   issueClientCertificate(request: CertificateRequest): Promise<IssuedCertificate>
 }
@@ -65,33 +63,20 @@ export async function readFacts(stateDir: string): Promise<NativeClusterFacts | 
 
 export function openCluster(facts: NativeClusterFacts, holder: ProcessIdentity): NativeCluster {
   const home: ProcessHome = { stateDir: facts.stateDir, cgroup: facts.cgroup, holder }
+  const issueClientCertificate = async (request: CertificateRequest): Promise<IssuedCertificate> =>
+    (await openAuthority(dirname(facts.kubernetesCaFile), 'ca', '')).issue(request)
   return {
     ...facts,
+    // CoreDNS is a process of the node here.
+    nameServers: [facts.nodeIp],
     exec: (command, args, options) => exec(facts, home, [command, ...args], options),
     startProcess: (name, command, args, options) => startProcess(home, name, [command, ...args], options),
     findProcess: (name) => findProcess(home, name),
     issueCertificate: async (request) => (await frontDoorAuthority(facts.stateDir)).issue(request),
-    issueClientCertificate: async (request) =>
-      (await openAuthority(dirname(facts.kubernetesCaFile), 'ca', '')).issue(request),
+    issueClientCertificate,
+    issuerKeys: (dir, signal) => issuerKeys({ ...facts, issueClientCertificate }, dir, signal),
+    killPod: (uid) => killPod(facts.name, uid),
   }
-}
-
-/** Certificate file of the CA of registry, blob host and Entra ID stand-in: what pods and the node are told to trust. */
-export async function frontDoorCaFile(stateDir: string): Promise<string> {
-  await frontDoorAuthority(stateDir)
-  return join(frontDoorDir(stateDir), `${frontDoorCa}.crt`)
-}
-
-async function frontDoorAuthority(stateDir: string): Promise<CertificateAuthority> {
-  const dir = frontDoorDir(stateDir)
-  await mkdir(dir, { recursive: true, mode: 0o700 })
-  return openAuthority(dir, frontDoorCa, 'windlass local registry CA')
-}
-
-const frontDoorCa = 'ca'
-
-function frontDoorDir(stateDir: string): string {
-  return join(stateDir, 'registry')
 }
 
 function exec(

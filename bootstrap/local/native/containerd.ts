@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { platform } from '../backend.ts'
+import { quote, writeRegistryHosts } from '../containerd-hosts.ts'
 import type { NeededProcesses } from '../readiness.ts'
 import { assertUp, lastWords } from '../readiness.ts'
 import { CommandFailed, run } from '../run.ts'
@@ -26,11 +27,9 @@ export async function writeContainerdFiles({ stateDir, registryCaFile }: Contain
   const root = join(stateDir, 'containerd')
   const certs = join(root, 'certs.d')
   const network = join(root, 'net.d')
-  const registry = join(certs, platform.registryHost)
   await mkdir(join(root, 'root'), { recursive: true })
-  await mkdir(registry, { recursive: true })
   await mkdir(network, { recursive: true })
-  await writeFile(join(registry, 'hosts.toml'), registryHosts(registryCaFile))
+  await writeRegistryHosts(certs, registryCaFile)
   await writeFile(join(network, '10-windlass.conflist'), `${JSON.stringify(podNetwork, undefined, 2)}\n`)
   const path = join(root, 'config.toml')
   await writeFile(path, settings({ root, certs, network, snapshotter: await snapshotterFor(root) }))
@@ -75,21 +74,6 @@ export async function importPauseImage({ home, program, processes, signal }: Imp
     { timeoutMs: 30_000, ...withSignal },
   )
   await rm(dir, { recursive: true })
-}
-
-/**
- * What the host answers with 404 is asked of the server again, which is the same one and needs to be trusted too.
- * https://github.com/containerd/containerd/blob/main/docs/hosts.md
- */
-function registryHosts(caFile: string): string {
-  const url = `https://${platform.registryHost}`
-  return `server = ${quote(url)}
-ca = ${quote(caFile)}
-
-[host.${quote(url)}]
-  capabilities = ["pull", "resolve"]
-  ca = ${quote(caFile)}
-`
 }
 
 /**
@@ -165,9 +149,4 @@ const podNetwork = {
 async function snapshotterFor(root: string): Promise<'overlayfs' | 'native'> {
   const { stdout } = await run('stat', ['--file-system', '--format=%T', root])
   return stdout.trim() === 'overlayfs' ? 'native' : 'overlayfs'
-}
-
-/** A TOML basic string; JSON's escapes are among TOML's. */
-function quote(text: string): string {
-  return JSON.stringify(text)
 }

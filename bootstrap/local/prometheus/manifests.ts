@@ -9,8 +9,9 @@ export const prometheusName = 'prometheus'
 export const prometheusPort = 9090
 
 export interface PrometheusImages {
-  /** With Debian's `prometheus` in it. */
   readonly prometheus: string
+  /** Where the server is in that image; as Debian has it, if not given. */
+  readonly program?: string
   /** Runs `main.ts` of this folder. */
   readonly discovery: string
 }
@@ -82,7 +83,7 @@ function podTemplate(images: PrometheusImages, config: RuleFiles): object {
         {
           name: prometheusName,
           image: images.prometheus,
-          command: ['/usr/bin/prometheus'],
+          command: [images.program ?? '/usr/bin/prometheus'],
           args: prometheusArguments({
             configFile: `${configDir}/prometheus.yml`,
             dataDir,
