@@ -4,7 +4,7 @@ import { ConfigError, parseConfig, type Config } from '../../infra/src/config.ts
 import { nameAll, type Names } from '../../infra/src/naming.ts'
 import { tagsOf } from '../../infra/src/stack.ts'
 import { checkout } from '../local/checkout.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../calls/problem.ts'
 
 /** One of infra's environments, with the names and resource IDs that follow from its file. */
 export interface AzureEnvironment {

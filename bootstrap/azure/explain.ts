@@ -2,7 +2,7 @@ import type { Call } from '../calls/call.ts'
 import { commandLine } from '../calls/call.ts'
 import { lastLines, type CommandFailed } from '../local/run.ts'
 import type { AzureEnvironment } from './environment.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../calls/problem.ts'
 
 interface KnownFailure {
   readonly pattern: RegExp

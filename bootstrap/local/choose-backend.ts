@@ -1,4 +1,4 @@
-import { Problem } from '../azure/problem.ts'
+import { Problem } from '../calls/problem.ts'
 import type { Runner } from '../calls/call.ts'
 import type { LocalBackend } from './backend.ts'
 import { kindBackend } from './kind/backend.ts'

@@ -2,6 +2,7 @@
 // opened are judged by reconciler/e2e/who-may-talk-to-whom.e2e.ts.
 import type { V1Deployment } from '@kubernetes/client-node'
 import t from 'tap'
+import { traefik } from '../azure/steps/charts.ts'
 import type { Manifest } from '../local/install.ts'
 import { type Attempt, type End, judge, type NetworkPolicy, type PodEnd } from '../local/network/policy.ts'
 import { forbiddenConnections, tcp, udp } from './forbidden-connections.ts'
@@ -16,19 +17,23 @@ const reconciler = podOf('windlass-system', 'windlass')
 const prometheus = pod('monitoring', { 'app.kubernetes.io/name': 'prometheus' })
 const azureMonitor = pod('kube-system', { rsName: 'ama-metrics' })
 const ingress = pod('app-routing-system', { app: 'nginx' })
+const traefikOfBootstrap = pod(traefik.namespace, { 'app.kubernetes.io/name': 'traefik' })
 const resolver = pod('kube-system', { 'k8s-app': 'kube-dns' })
 const namespaces = Object.fromEntries(
-  ['predictor', 'windlass-system', 'monitoring', 'kube-system', 'app-routing-system', 'default'].map((name) => [
-    name,
-    // As Kubernetes labels every Namespace.
-    { 'kubernetes.io/metadata.name': name },
-  ]),
+  ['predictor', 'windlass-system', 'monitoring', 'kube-system', 'app-routing-system', traefik.namespace, 'default'].map(
+    (name) => [
+      name,
+      // As Kubernetes labels every Namespace.
+      { 'kubernetes.io/metadata.name': name },
+    ],
+  ),
 )
 const outside = (ip: string): End => ({ kind: 'outside', ip })
 
 t.test('who has something to ask gets through', async (t) => {
   const needed: Readonly<Record<string, Attempt>> = {
     'the Ingress calls the predictor': tcp(ingress, predictor, 8080),
+    'the Ingress of the bootstrap does': tcp(traefikOfBootstrap, predictor, 8080),
     'Prometheus scrapes the predictor': tcp(prometheus, predictor, 8080),
     'Azure Monitor scrapes the predictor': tcp(azureMonitor, predictor, 8080),
     'Prometheus scrapes the reconciler': tcp(prometheus, reconciler, 8080),

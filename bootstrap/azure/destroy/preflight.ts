@@ -2,7 +2,7 @@ import type { AzureContext } from '../context.ts'
 import { login } from '../preflight/login.ts'
 import { problemsOf } from '../preflight/check.ts'
 import { programs } from '../preflight/programs.ts'
-import { Problem, Problems } from '../problem.ts'
+import { Problem, Problems } from '../../calls/problem.ts'
 import { done, type AzureStep } from '../step.ts'
 
 /** Whether this may be destroyed at all, by whoever types it. */

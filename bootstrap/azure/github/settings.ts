@@ -1,6 +1,6 @@
 import { askJson, type Call } from '../../calls/call.ts'
 import { runUnless, type AzureContext } from '../context.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import { calling, done, toDo, type Action, type AzureStep } from '../step.ts'
 import { readOutput } from '../terraform/stack.ts'
 import { parseSubject, variablesOf, type Variable } from './variables.ts'

@@ -1,5 +1,5 @@
 import type { AzureContext } from '../context.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 
 /** Looks at one thing that must be so before anything is changed; answers what is not, in words for a person. */
 export interface Check {

@@ -1,6 +1,6 @@
 import { askJson } from '../../calls/call.ts'
 import { az } from '../context.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import type { Check } from './check.ts'
 
 /** `az aks get-versions`: https://learn.microsoft.com/rest/api/aks/managed-clusters/list-kubernetes-versions */

@@ -1,6 +1,6 @@
 import { placeholdersOf } from '../environment.ts'
 import { readAccount } from '../operator.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import type { Check } from './check.ts'
 
 export const login: Check = {

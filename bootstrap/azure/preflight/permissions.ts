@@ -1,7 +1,7 @@
 import { askJson } from '../../calls/call.ts'
 import { azDirectory, type AzureContext } from '../context.ts'
 import { readOperator } from '../operator.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import type { Check } from './check.ts'
 
 /** What the steps do on the subscription itself; what they do below it is allowed by the same roles. */

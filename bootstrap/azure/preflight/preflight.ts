@@ -1,5 +1,5 @@
 import type { AzureContext } from '../context.ts'
-import { Problems, type Problem } from '../problem.ts'
+import { Problems, type Problem } from '../../calls/problem.ts'
 import { done, type AzureStep } from '../step.ts'
 import { problemsOf, type Check } from './check.ts'
 import { kubernetesVersion } from './kubernetes-version.ts'

@@ -1,6 +1,6 @@
 import type { Program } from '../../calls/call.ts'
 import type { AzureContext } from '../context.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import type { Check } from './check.ts'
 
 interface Needed {

@@ -1,6 +1,6 @@
 import { askJson } from '../../calls/call.ts'
 import { az, type AzureContext } from '../context.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import type { Check } from './check.ts'
 
 /** `az vm list-skus`: https://learn.microsoft.com/rest/api/compute/resource-skus/list */

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { az, kubeconfigOf, kubectl, type AzureContext } from '../context.ts'
 import { argumentsOf } from '../../calls/call.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import { calling, done, toDo, type AzureStep } from '../step.ts'
 
 /** A kubeconfig of this cluster alone, whose tokens are those of the Azure CLI's login; it holds no secret itself. */

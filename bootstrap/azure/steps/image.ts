@@ -2,7 +2,7 @@ import { registryGrants } from '../../../infra/src/registry-access.ts'
 import { askJson } from '../../calls/call.ts'
 import { az, type AzureContext } from '../context.ts'
 import { readOperator } from '../operator.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import { calling, done, toDo, type AzureStep } from '../step.ts'
 import { readOutput } from '../terraform/stack.ts'
 

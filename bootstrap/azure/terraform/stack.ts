@@ -3,7 +3,7 @@ import type { StackName } from '../../../infra/src/stack.ts'
 import { stackFile, stackNames } from '../../../infra/src/synth.ts'
 import { askJson, commandLine, type Call } from '../../calls/call.ts'
 import type { AzureContext } from '../context.ts'
-import { Problem } from '../problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import { calling, done, toDo, type Action, type AzureStep, type Found } from '../step.ts'
 
 /** Where this environment is synthesized to on this machine. */

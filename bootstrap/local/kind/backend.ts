@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Problem } from '../../azure/problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import type { Call } from '../../calls/call.ts'
 import {
   ClusterIsUpError,

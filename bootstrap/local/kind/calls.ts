@@ -1,4 +1,4 @@
-import { Problem } from '../../azure/problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import { commandLine, type Runner } from '../../calls/call.ts'
 import { processRunner } from '../../calls/process-runner.ts'
 import { CommandFailed, lastLines } from '../run.ts'
