@@ -35,12 +35,14 @@ const definitions = (await foreignDefinitions(onStep)).filter(({ metadata }) =>
 )
 const charts = {
   ingress: await standIn(traefik, []),
-  prometheus: await standIn(kubePrometheusStack, definitions),
+  // Not beside the Prometheus of this cluster, whose Namespace the dashboards share.
+  prometheus: await standIn({ ...kubePrometheusStack, namespace: 'stand-in-monitoring' }, definitions),
 }
 t.teardown(async () => {
-  const { namespace } = charts.prometheus
   await kubectl('delete', 'delivery/predictor', '--namespace=predictor', '--ignore-not-found')
-  await kubectl('delete', 'namespace', 'predictor', 'traefik', namespace, '--ignore-not-found')
+  const made = ['predictor', charts.ingress.namespace, charts.prometheus.namespace]
+  await kubectl('delete', 'namespace', ...made, '--ignore-not-found')
+  await kubectl('delete', 'configmap/windlass-dashboards', '--namespace=monitoring', '--ignore-not-found')
   await kubectl('delete', 'crd', ...definitions.map(({ metadata }) => metadata?.name ?? ''), '--ignore-not-found')
 })
 
@@ -80,7 +82,7 @@ t.test('the cluster is made what the manifests say, step by step, each mended by
     t.match(await read('delivery/predictor', 'predictor', '{.spec.image.repository}'), names.registryHost)
     const account = await read('serviceaccount/windlass', reconcilerDeployment.namespace, '{.metadata.annotations}')
     t.match(account, reconcilerIdentity.clientId, 'the identity that the webhook of AKS reads')
-    t.match(await read('prometheusrule/windlass', charts.prometheus.namespace, '{.kind}'), 'PrometheusRule')
+    t.match(await read('prometheusrule/windlass', 'monitoring', '{.kind}'), 'PrometheusRule')
     const programs = new Set((await readAuditLog(cluster.auditLog, isOurs, from)).map(({ userAgent }) => userAgent))
     t.equal(programs.size, 3, `the witness sees helm, kubectl and our own client: ${[...programs].join(', ')}`)
   })
