@@ -82,7 +82,15 @@ t.test('the predictor as an image', async (t) => {
     const { Entrypoint = [], Env = [] } = await readConfig(image)
     // An empty environment: the test runner puts its own modules into that of every process that it sees.
     const variables = [...Env, 'PORT=0', 'HOST=127.0.0.1', 'PREDICTOR_DRAIN_MS=0', 'PREDICTOR_CLOSE_TIMEOUT_MS=60000']
-    const program = ['chroot', '--userspec=65532:65532', root, ...Entrypoint]
+    // As in a container it finds /proc, which Node asks for the memory that it has; the mount ends with the process.
+    const withProc = [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      'mkdir -p "$0/proc" && mount --rbind /proc "$0/proc" && exec "$@"',
+    ]
+    const program = [...withProc, root, 'chroot', '--userspec=65532:65532', root, ...Entrypoint]
     const child = spawn('env', ['--ignore-environment', ...variables, ...program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
