@@ -28,6 +28,13 @@ t.test('that a container was cleared away is no log of it', (t) => {
   t.end()
 })
 
+t.test('a log that begins as such a word does and goes on in blanks is read once', (t) => {
+  const startedMs = performance.now()
+  t.equal(tail(`failed to open log file "x.log": ${' '.repeat(100_000)}\nlast`), 'last')
+  t.ok(performance.now() - startedMs < 5_000)
+  t.end()
+})
+
 t.test('of a long log whole lines are kept, the last ones', (t) => {
   t.equal(tail('first\nsecond\nthird\n', 12), 'second\nthird')
   t.equal(tail('first\nsecond\nthird\n', 11), 'third')

@@ -13,8 +13,9 @@ const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu
  */
 export function tailOf(log: Uint8Array, maxBytes = maxLogBytes): string | undefined {
   const text = new TextDecoder().decode(log).replaceAll('\r\n', '\n').replaceAll(escapes, '').replaceAll(controls, '')
-  if (noLog.test(text)) return undefined
-  const bytes = Buffer.from(text.trimEnd(), 'utf8')
+  const trimmed = text.trimEnd()
+  if (noLog.test(trimmed)) return undefined
+  const bytes = Buffer.from(trimmed, 'utf8')
   if (bytes.length <= maxBytes) return orUndefined(bytes.toString('utf8'))
 
   let start = bytes.length - maxBytes
@@ -34,7 +35,7 @@ const lineFeed = 0x0a
  * https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/cri-client/pkg/logs/logs.go
  */
 const noLog =
-  /^(unable to retrieve container logs for \S+|failed to (try resolving symlinks in path|open log file) "[^"\n]+\.log": [^\n]+)\s*$/u
+  /^(unable to retrieve container logs for \S+|failed to (try resolving symlinks in path|open log file) "[^"\n]+\.log": [^\n]+)$/u
 
 function orUndefined(text: string): string | undefined {
   return text.trim() === '' ? undefined : text

@@ -19,3 +19,15 @@ t.test('what follows a question mark in a URL is left out: signatures stand ther
   t.equal(oneLine('is it there? yes'), 'is it there? yes')
   t.end()
 })
+
+t.test('an address within an address, as a redirect has it, loses what follows the question mark too', (t) => {
+  t.equal(oneLine('Get http://a.example/http://b.example?sig=c: EOF'), 'Get http://a.example/http://b.example EOF')
+  t.end()
+})
+
+t.test('a megabyte that is all addresses is read once', (t) => {
+  const startedMs = performance.now()
+  t.equal(oneLine('http://'.repeat(150_000)).length, 1024)
+  t.ok(performance.now() - startedMs < 5_000)
+  t.end()
+})
