@@ -11,7 +11,8 @@ import { checkout } from '../../local/checkout.ts'
 import { readable, scan } from './checkov.ts'
 import { azureExceptions, kubernetesExceptions, type Exception } from './exceptions.ts'
 
-t.setTimeout(400_000)
+// A first run installs it, behind other installs.
+t.setTimeout(1_100_000)
 
 const folder = await mkdtemp(join(tmpdir(), 'windlass-checkov-'))
 t.teardown(() => rm(folder, { recursive: true, force: true }))
