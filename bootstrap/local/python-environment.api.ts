@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { run } from './run.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 t.test(
   'a Python environment is made once, whoever asks at the same time, and made anew where it is not whole',

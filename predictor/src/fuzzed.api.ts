@@ -7,7 +7,7 @@ import { ensurePythonEnvironment } from '../../bootstrap/local/python-environmen
 import { run } from '../../bootstrap/local/run.ts'
 import { openApp } from './testing.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 /** `FUZZ_SEED=2 npm run test:api -- predictor/src/fuzzed.api.ts` draws others. */
 const seed = process.env['FUZZ_SEED'] ?? '1'
