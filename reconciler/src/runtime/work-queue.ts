@@ -10,6 +10,12 @@ export interface WorkQueueOptions {
   readonly onDepth?: (depth: number) => void
 }
 
+/** The keys of one group. */
+interface Lane {
+  readonly waiting: Set<string>
+  readonly running: Set<string>
+}
+
 /**
  * Keys, never events: a key that waits is not added twice, a key added while it is handled is handled once more, and
  * no key is handled twice at once. A key has at most one delay, the earliest; handling it drops that, for the handler
@@ -20,13 +26,11 @@ export class WorkQueue {
   readonly #concurrency: number
   readonly #groupOf: (key: string) => string
   readonly #onDepth: (depth: number) => void
-  readonly #waiting = new Set<string>()
-  readonly #running = new Set<string>()
-  /** How many of each group run. */
-  readonly #places = new Map<string, number>()
+  /** By group. */
+  readonly #lanes = new Map<string, Lane>()
   readonly #dirty = new Set<string>()
   readonly #delayed = new Map<string, { readonly dueMs: number; readonly cancel: () => void }>()
-  #pump: () => void = () => {}
+  #pump: (lane: Lane) => void = () => {}
 
   constructor({ clock, concurrency, groupOf = () => '', onDepth = () => {} }: WorkQueueOptions) {
     this.#clock = clock
@@ -36,17 +40,20 @@ export class WorkQueue {
   }
 
   get depth(): number {
-    return this.#waiting.size
+    let depth = 0
+    for (const { waiting } of this.#lanes.values()) depth += waiting.size
+    return depth
   }
 
   add(key: string): void {
-    if (this.#running.has(key)) {
+    const lane = this.#laneOf(key)
+    if (lane.running.has(key)) {
       this.#dirty.add(key)
       return
     }
-    this.#waiting.add(key)
+    lane.waiting.add(key)
     this.#onDepth(this.depth)
-    this.#pump()
+    this.#pump(lane)
   }
 
   addAfter(key: string, delayMs: number): void {
@@ -71,11 +78,10 @@ export class WorkQueue {
     const failed = Promise.withResolvers<never>()
     const ended = Promise.withResolvers<void>()
 
-    this.#pump = () => {
-      for (const key of this.#waiting) {
-        if (signal.aborted) return
-        if (this.#placesOf(key) >= this.#concurrency) continue
-        this.#take(key)
+    this.#pump = (lane) => {
+      for (const key of lane.waiting) {
+        if (signal.aborted || lane.running.size >= this.#concurrency) return
+        this.#take(key, lane)
         const work = handle(key)
           .catch(failed.reject)
           .finally(() => {
@@ -87,7 +93,7 @@ export class WorkQueue {
     }
     signal.addEventListener('abort', () => ended.resolve(), { once: true })
     if (signal.aborted) ended.resolve()
-    this.#pump()
+    for (const lane of this.#lanes.values()) this.#pump(lane)
 
     try {
       await Promise.race([ended.promise, failed.promise])
@@ -99,30 +105,31 @@ export class WorkQueue {
     }
   }
 
-  #take(key: string): void {
-    this.#waiting.delete(key)
-    this.#running.add(key)
-    this.#places.set(this.#groupOf(key), this.#placesOf(key) + 1)
+  #take(key: string, { waiting, running }: Lane): void {
+    waiting.delete(key)
+    running.add(key)
     this.#delayed.get(key)?.cancel()
     this.#delayed.delete(key)
     this.#onDepth(this.depth)
   }
 
   #release(key: string): void {
-    this.#running.delete(key)
-    const left = this.#placesOf(key) - 1
-    if (left > 0) this.#places.set(this.#groupOf(key), left)
-    else this.#places.delete(this.#groupOf(key))
+    const lane = this.#laneOf(key)
+    lane.running.delete(key)
     if (this.#dirty.delete(key)) this.add(key)
-    else this.#pump()
+    else this.#pump(lane)
+    if (lane.waiting.size + lane.running.size === 0) this.#lanes.delete(this.#groupOf(key))
   }
 
-  #placesOf(key: string): number {
-    return this.#places.get(this.#groupOf(key)) ?? 0
+  #laneOf(key: string): Lane {
+    const group = this.#groupOf(key)
+    const lane = this.#lanes.get(group) ?? { waiting: new Set(), running: new Set() }
+    this.#lanes.set(group, lane)
+    return lane
   }
 
   #clear(): void {
-    this.#waiting.clear()
+    for (const { waiting } of this.#lanes.values()) waiting.clear()
     this.#dirty.clear()
     for (const { cancel } of this.#delayed.values()) cancel()
     this.#delayed.clear()
