@@ -1,9 +1,10 @@
 // @peculiar/x509 resolves its parts by decorators, and asks for this before it is loaded.
 import 'reflect-metadata'
 import type { webcrypto } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
+import { readIfThere } from './files.ts'
 
 export interface CertificateRequest {
   readonly commonName: string
@@ -133,13 +134,4 @@ async function importPrivateKey(pem: string): Promise<webcrypto.CryptoKey> {
   const [der] = x509.PemConverter.decode(pem)
   if (der === undefined) throw new Error('the key file of the certificate authority holds no PEM block')
   return crypto.subtle.importKey('pkcs8', der, keyAlgorithm, false, ['sign'])
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
 }

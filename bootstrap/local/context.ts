@@ -1,11 +1,12 @@
 import { KubeConfig } from '@kubernetes/client-node'
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, rm } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Cluster, ClusterBackend, UpOptions } from './backend.ts'
+import { writeWhole } from './files.ts'
 import { stateDir } from './paths.ts'
 import { run } from './run.ts'
 
@@ -29,8 +30,7 @@ async function up(context: string, { name, signal, onStep }: UpOptions): Promise
   await assertAnswers(config, context, signal)
   const file = kubeconfigOf(name)
   await mkdir(contextDir(name), { recursive: true, mode: 0o700 })
-  await writeFile(`${file}.new`, stringify(JSON.parse(config.exportConfig())), { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeWhole(file, stringify(JSON.parse(config.exportConfig())), { mode: 0o600 })
   return clusterOf(name)
 }
 

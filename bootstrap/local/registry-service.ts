@@ -6,6 +6,7 @@ import { Agent, type Dispatcher } from 'undici'
 import { platform, type LocalCluster } from './backend.ts'
 import { writeCertificate } from './certificates.ts'
 import { serviceAccountIssuer } from './control-plane.ts'
+import { readIfThere } from './files.ts'
 import { registryIdentities } from './identities.ts'
 import type { RegistryConfigInput } from './registry/config.ts'
 import { connectRegistryAdmin, type RegistryAdmin } from './registry/control/admin-client.ts'
@@ -129,14 +130,11 @@ async function configOf(
 /** CI's password: drawn once a cluster, kept where only its owner reads. */
 async function passwordOf(dir: string): Promise<string> {
   const file = join(dir, 'ci-password')
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-    const password = randomBytes(24).toString('base64url')
-    await writeFile(file, password, { mode: 0o600 })
-    return password
-  }
+  const drawn = await readIfThere(file)
+  if (drawn !== undefined) return drawn
+  const password = randomBytes(24).toString('base64url')
+  await writeFile(file, password, { mode: 0o600 })
+  return password
 }
 
 function lookupOf(address: string): LookupFunction {

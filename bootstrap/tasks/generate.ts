@@ -1,11 +1,12 @@
 // `npm run generate`: writes the files that are made from sources; with --check it only says which are not up to date.
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { stringify } from 'yaml'
 import { counted } from '../local/counted.ts'
 import { generatedFiles, type GeneratedFile } from '../../dashboards/src/generated-files.ts'
 import { deliveryCrd } from '../../reconciler/src/api/crd.ts'
+import { readIfThere } from '../local/files.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -27,7 +28,7 @@ const isCheck = process.argv.includes('--check')
 const outdated: string[] = []
 for (const { path, source, object } of files) {
   const wanted = await print(path, source, object)
-  if ((await readIfThere(path)) === wanted) continue
+  if ((await readIfThere(join(root, path))) === wanted) continue
   outdated.push(path)
   if (!isCheck) await write(path, wanted)
 }
@@ -53,15 +54,6 @@ function asText(path: string, source: string, object: unknown): string {
   if (path.endsWith('.json')) return JSON.stringify(object)
   const head = `# Generated from ${source} by \`npm run generate\`; change that, not this.\n`
   return head + stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(join(root, path), 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 async function write(path: string, text: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Problem } from '../../calls/problem.ts'
 import type { Call } from '../../calls/call.ts'
@@ -11,12 +11,13 @@ import {
   type LocalUpOptions,
   type UpOptions,
 } from '../backend.ts'
+import { readFacts, writeFacts } from '../cluster-file.ts'
 import { assertClusterName } from '../cluster-name.ts'
 import { frontDoorCaFile } from '../front-door.ts'
 import { withLock, type HeldLock } from '../lock.ts'
 import { stateDir } from '../paths.ts'
 import { kindRunner, type RunnerFor } from './calls.ts'
-import { clusterFile, type KindClusterFacts, nodeRunner, openKindCluster, readFacts } from './cluster.ts'
+import { type KindClusterFacts, nodeRunner, openKindCluster } from './cluster.ts'
 import { writeNodeFiles } from './config.ts'
 import { nameFrontDoors } from './names.ts'
 
@@ -98,9 +99,7 @@ async function make({ name, signal, onStep }: UpOptions, runner: RunnerFor): Pro
 
   const facts = { name, backend: 'kind', kubeconfig, stateDir: dir, nodeIp, nodeName, auditLog, caFile } as const
   const whole: KindClusterFacts = { ...facts, kubectl, pullCredential, nodeKubeconfig }
-  // Its being there says that the cluster was whole once; by rename, so that no half of it can be read.
-  await writeFile(`${clusterFile(dir)}.new`, `${JSON.stringify(whole, undefined, 2)}\n`, { mode: 0o600 })
-  await rename(`${clusterFile(dir)}.new`, clusterFile(dir))
+  await writeFacts(whole)
   return whole
 }
 
@@ -129,7 +128,7 @@ async function clear(name: string, runner: RunnerFor): Promise<void> {
 
 async function find(name: string, runner: RunnerFor): Promise<LocalCluster | undefined> {
   assertClusterName(name)
-  const facts = await readFacts(folderOf(name))
+  const facts = await readFacts<KindClusterFacts>(folderOf(name))
   if (facts === undefined) return undefined
   const { run, call } = nodeRunner(facts.nodeName, runner())
   try {

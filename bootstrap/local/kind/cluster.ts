@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Call, Runner } from '../../calls/call.ts'
 import type { ClusterFacts, ExecOptions, ExecResult, LocalCluster, PullCredential } from '../backend.ts'
@@ -104,15 +104,4 @@ async function killPod({ run, call }: NodeRunner, uid: string): Promise<void> {
   const containers = stdout.split('\n').filter(Boolean)
   if (containers.length === 0) throw new Error(`no container of pod ${uid} runs`)
   await run(call(['crictl', 'stop', '--timeout', '0', ...containers]))
-}
-
-export const clusterFile = (stateDir: string): string => join(stateDir, 'cluster.json')
-
-export async function readFacts(stateDir: string): Promise<KindClusterFacts | undefined> {
-  try {
-    return JSON.parse(await readFile(clusterFile(stateDir), 'utf8')) as KindClusterFacts
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
 }

@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { ClusterIsUpError, type Leftovers, type LocalBackend, type LocalUpOptions, type UpOptions } from '../backend.ts'
+import { readFacts } from '../cluster-file.ts'
 import { assertClusterName } from '../cluster-name.ts'
 import { ensurePackages } from '../debian.ts'
 import { withLock } from '../lock.ts'
@@ -8,8 +9,8 @@ import { isRunning, readBootId } from '../process.ts'
 import { askReady } from '../readiness.ts'
 import { ensureTools } from '../tools.ts'
 import { clear } from './clear.ts'
-import type { NativeCluster } from './cluster.ts'
-import { holderName, openCluster, readFacts } from './cluster.ts'
+import type { NativeCluster, NativeClusterFacts } from './cluster.ts'
+import { holderName, openCluster } from './cluster.ts'
 import { endedProcesses, readProcessFile } from './processes.ts'
 import { clusterLock, listRecords, poolLock, readRecord, reserve } from './record.ts'
 import { clusterTools, startCluster } from './start.ts'
@@ -85,7 +86,7 @@ async function find(name: string): Promise<NativeCluster | undefined> {
   assertClusterName(name)
   const record = await readRecord(name)
   if (record === undefined || record.bootId !== (await readBootId())) return undefined
-  const facts = await readFacts(record.stateDir)
+  const facts = await readFacts<NativeClusterFacts>(record.stateDir)
   const holder = await readProcessFile(record.stateDir, holderName)
   if (facts === undefined || holder === undefined || !(await isRunning(holder))) return undefined
   const { isReady } = await askReady({ url: facts.apiServerUrl, caPem: await readFile(facts.kubernetesCaFile, 'utf8') })

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname } from 'node:path'
 import type { ClusterFacts, ExecOptions, ExecResult, LocalCluster, PullCredential } from '../backend.ts'
 import { openAuthority, type CertificateRequest, type IssuedCertificate } from '../certificates.ts'
 import { frontDoorAuthority } from '../front-door.ts'
@@ -49,17 +48,6 @@ export interface NativeCluster extends NativeClusterFacts, LocalCluster {
 
 /** Name under which the holder of the namespaces is recorded among the cluster's processes. */
 export const holderName = 'namespaces'
-
-export const clusterFile = (stateDir: string): string => join(stateDir, 'cluster.json')
-
-export async function readFacts(stateDir: string): Promise<NativeClusterFacts | undefined> {
-  try {
-    return JSON.parse(await readFile(clusterFile(stateDir), 'utf8')) as NativeClusterFacts
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
 
 export function openCluster(facts: NativeClusterFacts, holder: ProcessIdentity): NativeCluster {
   const home: ProcessHome = { stateDir: facts.stateDir, cgroup: facts.cgroup, holder }

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readJsonIfThere, writeWhole } from '../files.ts'
 import type { ProcessIdentity, SpawnedProcess } from '../process.ts'
 import { isRunning, spawnDetached, stopProcess } from '../process.ts'
 import { launcher } from './namespaces.ts'
@@ -74,17 +75,11 @@ export async function recordProcess(
   await mkdir(folderOf(stateDir), { recursive: true })
   const path = fileOf(stateDir, name)
   const file: ProcessFile = { pid, startTicks, bootId, command }
-  await writeFile(`${path}.new`, `${JSON.stringify(file)}\n`)
-  await rename(`${path}.new`, path)
+  await writeWhole(path, `${JSON.stringify(file)}\n`)
 }
 
 export async function readProcessFile(stateDir: string, name: string): Promise<ProcessIdentity | undefined> {
-  try {
-    return JSON.parse(await readFile(fileOf(stateDir, name), 'utf8')) as ProcessFile
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+  return readJsonIfThere<ProcessFile>(fileOf(stateDir, name))
 }
 
 function processOf(stateDir: string, name: string, identity: ProcessIdentity): ClusterProcess {

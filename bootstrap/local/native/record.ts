@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readJsonIfThere, writeWhole } from '../files.ts'
 import { run } from '../run.ts'
 import { readBootId } from '../process.ts'
 
@@ -52,12 +53,7 @@ export function cgroupOf(name: string): string {
 }
 
 export async function readRecord(name: string): Promise<ClusterRecord | undefined> {
-  try {
-    return JSON.parse(await readFile(recordFile(name), 'utf8')) as ClusterRecord
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+  return readJsonIfThere<ClusterRecord>(recordFile(name))
 }
 
 export async function listRecords(): Promise<readonly ClusterRecord[]> {
@@ -82,9 +78,7 @@ export async function reserve(name: string, stateDir: string, signal?: AbortSign
   }
   const record = { name, slot, stateDir, bootId }
   await mkdir(runDir, { recursive: true, mode: 0o755 })
-  // By rename, so that a kill leaves a whole record or none.
-  await writeFile(`${recordFile(name)}.new`, `${JSON.stringify(record)}\n`)
-  await rename(`${recordFile(name)}.new`, recordFile(name))
+  await writeWhole(recordFile(name), `${JSON.stringify(record)}\n`)
   return record
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFacts } from '../cluster-file.ts'
 import { apiServerArguments, etcdArguments, prepareControlPlane } from '../control-plane.ts'
 import { frontDoorCaFile } from '../front-door.ts'
 import { applyObjects } from '../install.ts'
@@ -10,7 +11,7 @@ import { waitUntilReady } from '../readiness.ts'
 import type { ToolName } from '../tools.ts'
 import { createCgroup } from './cgroups.ts'
 import type { NativeCluster, NativeClusterFacts } from './cluster.ts'
-import { clusterFile, holderName, openCluster } from './cluster.ts'
+import { holderName, openCluster } from './cluster.ts'
 import type { ComponentUser } from './components.ts'
 import { controllerManagerArguments, schedulerArguments, writeComponentKubeconfig } from './components.ts'
 import { importPauseImage, writeContainerdFiles } from './containerd.ts'
@@ -128,9 +129,7 @@ export async function startCluster({ record, tools, signal, onStep }: StartOptio
   }
   const cluster = openCluster(facts, holder)
   await waitUntilUsable(cluster, started, signal)
-  // Its being there says that the cluster was whole once; by rename, so that no half of it can be read.
-  await writeFile(`${clusterFile(stateDir)}.new`, `${JSON.stringify(facts, undefined, 2)}\n`, { mode: 0o600 })
-  await rename(`${clusterFile(stateDir)}.new`, clusterFile(stateDir))
+  await writeFacts(facts)
   return cluster
 }
 

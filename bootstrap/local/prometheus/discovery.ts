@@ -1,8 +1,8 @@
 import type { KubeConfig, V1Pod } from '@kubernetes/client-node'
 import { CoreV1Api } from '@kubernetes/client-node'
-import { rename, writeFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { convergeOnChange } from '../converge-on-change.ts'
+import { writeWhole } from '../files.ts'
 import { followObjects } from '../follow-objects.ts'
 import { podTargets } from './targets.ts'
 
@@ -38,10 +38,4 @@ export async function runDiscovery({ kubeConfig, file, log, signal }: DiscoveryO
   const options = { kubeConfig, log, signal, onChange: loop.wake }
   const pods = followObjects<V1Pod>(options, '/api/v1/pods', () => core.listPodForAllNamespaces())
   await loop.ended
-}
-
-/** Never half a file: Prometheus would read it as an error, or as fewer targets. */
-async function writeWhole(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text)
-  await rename(`${file}.new`, file)
 }

@@ -1,10 +1,10 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { calculateJwkThumbprint, exportJWK } from 'jose'
 import type { JWK } from 'jose'
+import { readJsonIfThere, writeWhole } from '../../files.ts'
 
 export interface SigningKey {
   readonly privateKey: KeyObject
@@ -33,7 +33,7 @@ interface StoredKeys {
  */
 export async function openKeys(stateDir: string): Promise<Keys> {
   const file = join(stateDir, 'keys.json')
-  const stored = (await readStored(file)) ?? (await makeKeys(file))
+  const stored = (await readJsonIfThere<StoredKeys>(file)) ?? (await makeKeys(file))
   return {
     entra: await signingKey(stored.entra),
     registry: await signingKey(stored.registry),
@@ -41,20 +41,10 @@ export async function openKeys(stateDir: string): Promise<Keys> {
   }
 }
 
-async function readStored(file: string): Promise<StoredKeys | undefined> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as StoredKeys
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 async function makeKeys(file: string): Promise<StoredKeys> {
   const [entra, registry] = await Promise.all([makePrivateKey(), makePrivateKey()])
   const stored = { entra, registry, blobSecret: randomBytes(32).toString('base64url') }
-  await writeFile(`${file}.new`, JSON.stringify(stored), { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeWhole(file, JSON.stringify(stored), { mode: 0o600 })
   return stored
 }
 
