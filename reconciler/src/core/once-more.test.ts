@@ -4,7 +4,8 @@ import { formatTime } from '../api/time.ts'
 import { decide } from './decide.ts'
 import type { Desired } from './desired.ts'
 import type { Observed, Refusal } from './observed.ts'
-import { targetKey, type Target } from './plan.ts'
+import { againTarget } from './once-more.ts'
+import { pinOf, targetKey, type Target } from './plan.ts'
 import { quarantine } from './quarantine.ts'
 import { desired, digestOf, image, observed, revision, rollout, running, startMs } from './test-builders.ts'
 
@@ -199,3 +200,12 @@ function failed(fields: Partial<FailedRelease> = {}): FailedRelease {
 function refusal(target: Target, reason: Refusal['reason']): Refusal {
   return { kind: 'terminal', reason, message: 'odd', target: targetKey(target), generation: 1 }
 }
+
+t.test('a further try is known to be of the pin that allows it, and so is not begun again by it', async (t) => {
+  const failed = { revision: revision(2), attempt: 1 }
+  t.equal(pinOf(againTarget(failed), { pin: 'r2' }), 'r2')
+  t.equal(pinOf(againTarget(failed, 'r2/anew'), { pin: 'r2' }), 'r2')
+  t.equal(pinOf(againTarget(failed), {}), undefined)
+  t.equal(pinOf({ kind: 'pin', pin: 'r2' }, { pin: 'r2' }), 'r2')
+  t.equal(pinOf({ kind: 'running', tag: 'r1', digest: 'sha256:1' }, { pin: 'r2' }), undefined)
+})

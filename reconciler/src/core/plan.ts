@@ -1,6 +1,7 @@
 import type { Fault, Revision } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Reason } from '../api/reasons.ts'
+import type { Desired } from './desired.ts'
 import type { DriftedObject } from './observed.ts'
 import type { Culprit } from './pod-faults.ts'
 import type { SeenImage } from './releases.ts'
@@ -84,4 +85,12 @@ export function targetKey(target: Target): string {
   if (target.kind === 'running') return `running:${target.tag}@${target.digest}`
   if (target.kind === 'image') return `${target.image.tag}@${target.image.digest}`
   return `again:${target.retry ?? target.attempt}:${target.revision.digest}`
+}
+
+/**
+ * The pin under which a target is rolled out, by which what failed is known to have been tried under it: also a further
+ * try, for a pin allows none but of what it names. What runs is taken over whatever is pinned.
+ */
+export function pinOf(target: Target, { pin }: Pick<Desired, 'pin'>): string | undefined {
+  return target.kind === 'pin' || target.kind === 'again' ? pin : undefined
 }

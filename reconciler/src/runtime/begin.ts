@@ -1,6 +1,6 @@
 import type { Work } from '../core/desired.ts'
 import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
-import { targetKey, type Plan, type Target } from '../core/plan.ts'
+import { pinOf, targetKey, type Plan, type Target } from '../core/plan.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import { beginRollout } from '../core/rollout.ts'
 import type { Clock } from './clock.ts'
@@ -55,6 +55,7 @@ async function writeAhead(
   turn: Turn,
 ): Promise<void> {
   const again = target.kind === 'again' ? target : undefined
+  const pin = pinOf(target, turn.desired)
   const status = beginRollout(turn.status, {
     revision,
     highWater,
@@ -62,7 +63,7 @@ async function writeAhead(
     superseded,
     ...(again !== undefined && { attempt: again.attempt }),
     ...(again?.retry !== undefined && { retry: again.retry }),
-    ...(target.kind === 'pin' && { pin: target.pin }),
+    ...(pin !== undefined && { pin }),
     takesOver: target.kind === 'running',
     timeoutMs,
     leaseEpoch: turn.leaseEpoch,
