@@ -66,3 +66,13 @@ t.test('a Delivery with a deletion timestamp is being deleted', async (t) => {
   t.equal(readDesired(delivery(), options).isDeleting, false)
   t.equal(readDesired(delivery({ metadata: { deletionTimestamp: '2026-01-02T03:04:05Z' } }), options).isDeleting, true)
 })
+
+t.test('a long value of a one-shot annotation is cut, and never within a character', async (t) => {
+  const long = `r1/${'a'.repeat(249)}😀`
+  const annotations = { [operatorAnnotations.retry]: long, [operatorAnnotations.reconcileRequestedAt]: long }
+  const read = readDesired(delivery({ metadata: { annotations } }), options)
+  for (const value of [read.retry, read.reconcileRequest]) {
+    t.equal(value?.length, 253)
+    t.ok(value?.isWellFormed())
+  }
+})

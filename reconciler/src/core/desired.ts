@@ -60,11 +60,18 @@ export function readDesired(delivery: Delivery, options: DesiredOptions): Desire
     pause: options.pause,
     // An empty annotation is one that somebody is about to fill in; it names no release.
     ...(pin !== undefined && pin.trim() !== '' && { pin: pin.trim() }),
-    ...(reconcileRequest !== undefined && { reconcileRequest: reconcileRequest.slice(0, 253) }),
-    ...(retry !== undefined && retry.trim() !== '' && { retry: retry.slice(0, 253) }),
+    ...(reconcileRequest !== undefined && { reconcileRequest: cut(reconcileRequest) }),
+    ...(retry !== undefined && retry.trim() !== '' && { retry: cut(retry) }),
     work: readWork(delivery, options),
   }
 }
+
+/** As status is given back, where half of a character is none: whether a value is new is told by that. */
+function cut(value: string): string {
+  return value.slice(0, mostLength).toWellFormed()
+}
+
+const mostLength = 253
 
 /** The schema lets through what only its reader can judge: expressions, cron, time zones. */
 function readWork({ metadata, spec }: Delivery, options: DesiredOptions): Work | Invalid {

@@ -63,6 +63,16 @@ t.test('a status that is the same is not sent', async (t) => {
   t.equal(writes.length, 1)
 })
 
+t.test('nor is one that was cut in the midst of a character, once it is there', async (t) => {
+  const { delivery, read } = await createDelivery('status cut')
+  const writer = createStatusWriter(admin)
+  const cut = { ...status, lastHandledRetry: 'r1/😀'.slice(0, 4) }
+  const first = await writer.write(delivery, cut, signal)
+  t.equal(first.status?.lastHandledRetry, 'r1/\ufffd')
+  t.equal(await writer.write(first, cut, signal), first)
+  t.same(await read(), first)
+})
+
 t.test('a Delivery that has changed, or is another one, or gone, is not written to', async (t) => {
   const { path, delivery, read } = await createDelivery('status conflict')
   const writer = createStatusWriter(admin)

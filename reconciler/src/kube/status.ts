@@ -7,7 +7,8 @@ import type { StatusWriter } from './ports.ts'
 export function createStatusWriter(client: KubeClient): StatusWriter {
   return {
     async write(delivery, status, signal) {
-      if (isSame(delivery.status, status)) return delivery
+      const value = asStored(status)
+      if (isDeepStrictEqual(delivery.status, value)) return delivery
       const { namespace, name, resourceVersion } = delivery.metadata
       return client.request<Delivery>({
         method: 'PATCH',
@@ -16,7 +17,7 @@ export function createStatusWriter(client: KubeClient): StatusWriter {
         // The version that is patched in is a precondition: the server answers 409 where it is another one by now.
         body: [
           { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
-          { op: 'add', path: '/status', value: status },
+          { op: 'add', path: '/status', value },
         ],
         contentType: 'application/json-patch+json',
         what: `write status of Delivery ${namespace}/${name}`,
@@ -47,7 +48,11 @@ function collectionOf({ metadata: { namespace } }: Delivery): string {
   return `/apis/${apiVersion}/namespaces/${encodeURIComponent(namespace)}/${plural}`
 }
 
-/** As JSON: a field that is undefined is none. */
-function isSame(before: DeliveryStatus | undefined, after: DeliveryStatus): boolean {
-  return isDeepStrictEqual(before, JSON.parse(JSON.stringify(after)))
+/**
+ * As it comes back: a field that is undefined is none, and half of a character, which is left where a text of others was
+ * cut, is what the API server makes of it; the same status would else be sent again and again.
+ */
+function asStored(status: DeliveryStatus): DeliveryStatus {
+  const wellFormed = (_: string, value: unknown): unknown => (typeof value === 'string' ? value.toWellFormed() : value)
+  return JSON.parse(JSON.stringify(status, wellFormed)) as DeliveryStatus
 }
