@@ -24,6 +24,16 @@ t.test('a write counts before the watch has told it', async (t) => {
   t.equal(cache.get(key)?.metadata.resourceVersion, '2')
 })
 
+t.test('a write of one that was made anew meanwhile does not count for the new one', async (t) => {
+  const { cache, tell } = setUp()
+  tell(version('1'))
+  tell(delivery({ metadata: { uid: 'uid-2', resourceVersion: '3' } }))
+
+  cache.wrote(version('2'))
+
+  t.equal(cache.get(key)?.metadata.uid, 'uid-2')
+})
+
 t.test('an event of an older version does not undo a write', async (t) => {
   const { cache, tell } = setUp()
   tell(version('1'))

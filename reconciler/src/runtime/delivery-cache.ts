@@ -82,7 +82,8 @@ export class DeliveryCache {
     const key = `${namespace}/${name}`
     this.#read.delete(key)
     const isKnown = this.#told.get(key)?.includes(resourceVersion) ?? false
-    const isGone = this.#watch.get(key) === undefined
+    // One that was made anew under its name is another.
+    const isGone = this.#watch.get(key)?.metadata.uid !== delivery.metadata.uid
     if (!isKnown && !isGone) this.#written.set(key, delivery)
   }
 

@@ -56,8 +56,16 @@ export class TestWatches implements WatchSource {
   }
 
   tell(path: string, object: KubeObject): void {
-    const { namespace, name } = object.metadata
-    this.#watches.get(path)?.store.set(namespace === undefined ? name : `${namespace}/${name}`, object)
+    this.#watches.get(path)?.store.set(keyOf(object), object)
     this.#watches.get(path)?.emit({ type: 'modified', object })
   }
+
+  remove(path: string, object: KubeObject): void {
+    this.#watches.get(path)?.store.delete(keyOf(object))
+    this.#watches.get(path)?.emit({ type: 'deleted', object })
+  }
+}
+
+function keyOf({ metadata: { namespace, name } }: KubeObject): string {
+  return namespace === undefined ? name : `${namespace}/${name}`
 }

@@ -180,7 +180,9 @@ export class Turn {
     const { world } = this.#options
     if (this.signal.aborted) throw this.signal.reason
     const latest = world.deliveries.get(this.key)
-    if (latest === undefined || latest.metadata.deletionTimestamp !== undefined) {
+    // One that was made anew under its name is another, and nothing was decided for it.
+    const isGone = latest?.metadata.uid !== this.#delivery.metadata.uid
+    if (latest === undefined || isGone || latest.metadata.deletionTimestamp !== undefined) {
       throw new AppError({ kind: 'aborted', reason: 'Deleting', message: `Delivery ${this.key} is being deleted` })
     }
     return readPause(world.pausesOf(latest), this.nowMs())
