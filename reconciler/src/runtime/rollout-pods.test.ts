@@ -19,7 +19,8 @@ class NoPods implements Pick<PodSource, 'watchPods'> {
 function setUp(t: Test) {
   const pods = new NoPods()
   const clock = new FakeClock()
-  const { signal } = new AbortController()
+  const term = new AbortController()
+  const { signal } = term
   const back: string[] = []
   const rollouts = new RolloutPods({
     pods: pods as Partial<PodSource> as PodSource,
@@ -34,7 +35,7 @@ function setUp(t: Test) {
     return rollouts.look(key, { workloads: names.map(statefulSet), bundled: new Set(), sinceMs: 0, tenant }, signal)
   }
   const followed = (namespace: string) => [...(pods.followed.get(namespace) ?? [])]
-  return { rollouts, clock, back, look, followed }
+  return { rollouts, clock, back, look, followed, end: () => term.abort() }
 }
 
 /** Without a replica it makes no pod that could be a puzzle. */
@@ -88,4 +89,19 @@ t.test('what was left out is looked at again after a while, though no event tell
 
   await clock.advance(15_000)
   t.same(back, ['team/web'])
+})
+
+t.test('when a term ends no timer is left, whoever looks on', async (t) => {
+  const { rollouts, clock, back, look, end } = setUp(t)
+  await look('team/a', names(most))
+  await look('team/b', names(1, 'b'))
+  t.equal(clock.pending, 1, 'nothing of team/b is followed, and it is looked at again')
+
+  end()
+  rollouts.close()
+  t.equal(clock.pending, 0)
+
+  await look('team/b', names(most + 1, 'b')).catch(() => {})
+  await clock.advance(15_000)
+  t.same(back, [])
 })

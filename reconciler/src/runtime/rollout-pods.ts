@@ -124,7 +124,7 @@ export class RolloutPods {
 
   /** Ends everything; the signal would leave timers behind. */
   close(): void {
-    for (const key of this.#watched.keys()) this.release(key)
+    for (const key of new Set([...this.#watched.keys(), ...this.#timers.keys()])) this.release(key)
   }
 
   async #view(
@@ -175,8 +175,9 @@ export class RolloutPods {
 
   /** A pod that is held up changes no more, so that no event brings its rollout back. */
   #comeBack(key: string): void {
-    const { clock, onChange } = this.#options
-    if (this.#timers.has(key)) return
+    const { clock, onChange, signal } = this.#options
+    // A look may outlast the term.
+    if (this.#timers.has(key) || signal.aborted) return
     const cancel = clock.after(patienceMs, () => {
       this.#timers.delete(key)
       onChange(key)
