@@ -73,10 +73,17 @@ function judgeWaiting(container: PodContainer, pod: Pod, bundled: ReadonlySet<st
 function judgeCreation(message: string): Finding | undefined {
   // The kubelet has only just begun.
   if (message.includes('services have not yet been read')) return undefined
-  const detail = message.replace(/ \(pod: .*, container: .*\)$/u, '')
+  const detail = withoutPlace(message)
   if (troubleOfNode.test(message)) return environment('PodNotStarted', detail)
   const finding = ownFault('ConfigError', detail)
   return faultOfImage.test(message) ? finding : { ...finding, isFinal: false }
+}
+
+/** Without ` (pod: …, container: …)` at its end, which status tells anyway. */
+function withoutPlace(message: string): string {
+  const at = message.lastIndexOf(' (pod: ')
+  const isPlace = at !== -1 && message.endsWith(')') && message.includes(', container: ', at)
+  return isPlace ? message.slice(0, at) : message
 }
 
 const troubleOfNode =

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../api/object.ts'
 import { parseTime } from '../api/time.ts'
 import { freshReplicaSet, type WorkloadView } from './pod-revision.ts'
-import { fields, list, text } from './untyped.ts'
+import { fields, list, text, words } from './untyped.ts'
 
 /** Why the pods of a workload's template can't be made, in the words of the API server; undefined where they can. */
 export function creationRefusal(view: WorkloadView, sinceMs: number): string | undefined {
@@ -40,7 +40,7 @@ export function newestWarning(
 ): string | undefined {
   const [newest] = warnings
     .filter((warning) => reasons.includes(text(warning['reason'])))
-    .map((warning) => ({ atMs: timeOf(warning), message: text(warning['message']) }))
+    .map((warning) => ({ atMs: timeOf(warning), message: words(warning['message']) }))
     // Times of Events are whole seconds, cut off.
     .filter(({ atMs }) => atMs + 1000 > sinceMs)
     .sort((a, b) => b.atMs - a.atMs || (a.message < b.message ? -1 : 1))
@@ -53,7 +53,7 @@ function refusalOfDeployment({ workload, replicaSets }: WorkloadView): string | 
   const failure = conditions.find(({ type, status }) => type === 'ReplicaFailure' && status === 'True')
   const set = freshReplicaSet(workload, replicaSets)
   if (failure === undefined || set === undefined) return undefined
-  const message = text(failure['message'])
+  const message = words(failure['message'])
   const isNamed = /\bpods "/u.test(message)
   return !isNamed || message.includes(`pods "${set.metadata.name}-`) ? message : undefined
 }

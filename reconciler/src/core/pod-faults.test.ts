@@ -83,6 +83,30 @@ for (const [sentence, { workload = statefulSet(), pods, fault }] of Object.entri
   })
 }
 
+const mebibyte = 1024 * 1024
+const longMessages: Readonly<Record<string, readonly [reason: string, piece: string]>> = {
+  'a pull': ['ErrImagePull', 'failed to resolve image '],
+  'an answer to a pull': ['ErrImagePull', 'unexpected status 404 Not Fount '],
+  'a container that is not created': ['CreateContainerError', ' (pod: , container: '],
+  'a volume': ['CreateContainerConfigError', 'volume "v" references non-existent '],
+}
+for (const [what, [reason, piece]] of Object.entries(longMessages)) {
+  t.test(`a megabyte of words about ${what} is read at once, and told in part`, async (t) => {
+    const message = piece.repeat(mebibyte / piece.length)
+    const pods = [podOf({ container: { state: { waiting: { reason, message } } } })]
+    const view = viewOf(statefulSet(), ...pods)
+    const found = judgePods({ workloads: [view], bundled: new Set(), sinceMs: appliedMs })
+    t.ok(found !== undefined && found.message.length < 5_000)
+  })
+}
+
+t.test('of a long message the end is read too, where the cause is named', async (t) => {
+  const message = `failed to resolve reference "x": ${'x'.repeat(mebibyte)}: not found`
+  const pods = [podOf({ container: { state: { waiting: { reason: 'ErrImagePull', message } } } })]
+  const found = judgePods({ workloads: [viewOf(statefulSet(), ...pods)], bundled: new Set(), sinceMs: appliedMs })
+  t.match(found, { reason: 'ImageNotFound' })
+})
+
 function pausedDeployment(manager: string, operation: string): KubeObject {
   const fieldsV1 = { 'f:spec': { 'f:paused': {} } }
   return {

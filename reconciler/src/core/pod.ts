@@ -1,6 +1,6 @@
 import type { KubeObject } from '../api/object.ts'
 import { parseTime } from '../api/time.ts'
-import { count, fields, list, text, type Fields } from './untyped.ts'
+import { count, fields, list, text, words, type Fields } from './untyped.ts'
 
 /** What a pod tells of itself (core/v1 Pod), as far as a rollout's fate hangs on it. */
 export interface Pod {
@@ -54,14 +54,14 @@ export function readPod(object: KubeObject): Pod {
   const conditions = new Map(
     list(status['conditions']).map(({ type, status: is, reason, message }) => [
       text(type),
-      { status: text(is), reason: text(reason), message: text(message) },
+      { status: text(is), reason: text(reason), message: words(message) },
     ]),
   )
   return {
     name: object.metadata.name,
     phase: text(status['phase']),
     reason: text(status['reason']),
-    message: text(status['message']),
+    message: words(status['message']),
     isTerminating: object.metadata.deletionTimestamp !== undefined,
     isReady: conditions.get('Ready')?.status === 'True',
     conditions,
@@ -94,7 +94,7 @@ function readContainer(status: Fields, of: Pick<PodContainer, 'name' | 'role' | 
     isReady: status['ready'] === true,
     restarts: count(status, 'restartCount'),
     state: running !== undefined ? 'running' : terminated !== undefined ? 'terminated' : 'waiting',
-    waiting: { reason: text(reason), message: text(message) },
+    waiting: { reason: text(reason), message: words(message) },
     ...(end !== undefined && { lastEnd: readEnd(fields(end)) }),
   }
 }
@@ -104,7 +104,7 @@ function readEnd(end: Fields): ContainerEnd {
   return {
     reason: text(end['reason']),
     exitCode: count(end, 'exitCode'),
-    message: text(end['message']),
+    message: words(end['message']),
     ...(atMs !== undefined && { atMs }),
   }
 }
