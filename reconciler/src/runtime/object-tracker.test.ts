@@ -159,6 +159,21 @@ t.test('a pause that stands on an object is found, and ends with it', async (t) 
   t.equal(tracker.pausesOf(delivery).size, 0)
 })
 
+t.test('what has left and is of no inventory is forgotten, and of the inventory it stays suspect', async (t) => {
+  const tracker = new ObjectTracker()
+  tracker.observe({ type: 'added', object: object() }, type)
+  tracker.forgetLeft(delivery, new Set())
+  t.equal(tracker.toldOf(delivery, key), 1, 'what is there stays')
+
+  tracker.observe({ type: 'deleted', object: object() }, type)
+  tracker.forgetLeft(delivery, new Set([key]))
+  t.equal(tracker.toldOf(delivery, key), 2)
+  t.ok(tracker.isSuspect(delivery, key))
+
+  tracker.forgetLeft(delivery, new Set())
+  t.equal(tracker.toldOf(delivery, key), 0)
+})
+
 t.test('after a change of leader everything is suspect again', async (t) => {
   const tracker = new ObjectTracker()
   tracker.observe({ type: 'added', object: object() }, type)

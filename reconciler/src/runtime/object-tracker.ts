@@ -111,6 +111,13 @@ export class ObjectTracker {
     for (const delivery of this.#objects.keys()) this.distrust(delivery)
   }
 
+  /** What has left a Delivery and is not of its inventory any more is of no interest, however many releases it has had. */
+  forgetLeft(delivery: string, inventory: ReadonlySet<string>): void {
+    for (const [key, { seen }] of this.#objects.get(delivery) ?? []) {
+      if (seen === undefined && !inventory.has(key)) this.#drop(delivery, key)
+    }
+  }
+
   /** What was verified of a Delivery that is gone; what the watch tells goes with its objects. */
   forget(delivery: string): void {
     for (const [key, { seen, told }] of this.#objects.get(delivery) ?? []) {

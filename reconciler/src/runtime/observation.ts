@@ -39,6 +39,7 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
     ...(trouble !== undefined && { trouble }),
   }
   const { rollout, inventory = [], current } = status
+  scope.tracker.forgetLeft(scope.key, new Set(inventory.map(entryKey)))
   if (rollout?.phase !== 'Waiting' || desired.isDeleting) scope.rolloutPods.release(scope.key)
   if (desired.isDeleting || desired.work.kind === 'invalid') return { ...base, drift: [] }
 
@@ -46,8 +47,9 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
     const isFirst = current === undefined
     return { ...base, ...(await viewRollout(rollout, currentEntries(inventory), { ...scope, isFirst })) }
   }
-  // While objects are written or deleted, or where a release failed in the midst of it, they differ because of us.
-  const isSettled = rollout === undefined || (rollout.phase === 'Failed' && rollout.revision.appliedAt !== undefined)
+  // While objects are written, or where a release failed in the midst of it, they differ because of us.
+  const isWritten = rollout?.phase === 'Failed' && rollout.revision.appliedAt !== undefined
+  const isSettled = rollout === undefined || rollout.phase === 'Pruning' || isWritten
   const found = await findRunning(delivery, desired.work, scope)
   return {
     ...base,

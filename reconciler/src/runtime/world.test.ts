@@ -70,6 +70,22 @@ t.test('a change of a Delivery, of its Namespace and of its objects brings back 
   )
 })
 
+t.test('of an object that names no Delivery nothing is kept once it is gone', async (t) => {
+  const { world, watches, start } = setUp()
+  const started = start()
+  watches.syncAll()
+  await started
+
+  watches.tell(deployments, managed())
+  watches.remove(deployments, managed())
+  t.equal(world.objects.toldOf('team/web', 'apps/Deployment/web'), 0)
+
+  watches.tell(deliveries, asObject(delivery()))
+  watches.tell(deployments, managed())
+  watches.remove(deployments, managed())
+  t.equal(world.objects.toldOf('team/web', 'apps/Deployment/web'), 2, 'of one that there is it may be wanted')
+})
+
 t.test('an object that was verified and changes in its status alone is told as such', async (t) => {
   const { world, watches, start, changes } = setUp()
   const started = start()

@@ -122,6 +122,8 @@ export class World {
     const request = { metadataOnly: true, labelSelector: deliveryLabel, isOptional: kind.needsCrd }
     this.#watch(path, request, (event) => {
       for (const { delivery, isSuspect } of this.objects.observe(event, kind)) {
+        // A label may name a Delivery that there is none of, and another one each time.
+        if (this.deliveries.get(delivery) === undefined) this.objects.forget(delivery)
         this.#listener({ key: delivery, isStatusOnly: !isSuspect })
       }
     })
