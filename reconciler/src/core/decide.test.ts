@@ -352,6 +352,15 @@ const cases: Record<string, Case> = {
     }),
     expected: { kind: 'rest', stance: 'stalled' },
   },
+  'what was changed of it is taken back first, for what is pruned may not be so for long': {
+    observed: observed({ status: running(2, { rollout: rollout({ phase: 'Pruning' }) }), drift }),
+    expected: { kind: 'correct' },
+  },
+  'also beside a paused object, for which nothing is pruned': {
+    desired: desired({ pause: { ...pausedReleases, objects: ['ConfigMap/settings'] } as Pause }),
+    observed: observed({ status: running(2, { rollout: rollout({ phase: 'Pruning' }) }), drift }),
+    expected: { kind: 'correct' },
+  },
   'what a ready release no longer holds is pruned': {
     observed: observed({ status: running(2, { rollout: rollout({ phase: 'Pruning' }) }) }),
     expected: { kind: 'prune', reason: 'Ready' },

@@ -39,6 +39,7 @@ const rules: readonly Rule[] = [
   pinned, // an operator's choice comes before the order of tags
   unknown, // what runs is known before anything newer takes its place
   newest, // also in mid-rollout: the older one is superseded
+  driftedBeforePrune, // what is to be deleted may not be so for long
   objectHeld, // a paused object is neither written nor deleted
   underWay, // a rollout goes on, ends, is gone back from or tidied up after
   dueAgain, // what failed by the environment's fault gets another try
@@ -145,6 +146,11 @@ function heldByPause({ rollout }: Situation, why: string): ReturnType<typeof res
   const tag = shortTag(rollout?.revision.tag ?? '')
   const what = rollout?.purpose === 'GoBack' ? `going back to ${tag}` : `the rollout of ${tag}`
   return rest('waiting', 'Paused', `${what} is held: ${why}`)
+}
+
+/** Of the release that runs; an object of an older one that can't be deleted holds up nothing else. */
+function driftedBeforePrune(situation: Situation): Decision | undefined {
+  return situation.rollout?.phase === 'Pruning' ? drifted(situation) : undefined
 }
 
 function drifted({ desired, observed, rollout }: Situation): Decision | undefined {
