@@ -56,7 +56,10 @@ async function verified(step: AzureStep, context: AzureContext, report: (line: s
       report(`waiting: ${last.detail}`)
       return undefined
     },
-    () => `${step.title}: all was done, and yet: ${last?.detail}. Type the same again in some minutes`,
+    () => {
+      if (step.unsettled !== undefined) throw step.unsettled(context)
+      return `${step.title}: all was done, and yet: ${last?.detail}. Type the same again in some minutes`
+    },
     { timeoutMs: step.settleMs ?? 0, everyMs: context.everyMs, signal: context.signal },
   )
   return found.detail

@@ -1,6 +1,7 @@
 import type { Manifest } from '../local/install.ts'
 import { applyObjects } from '../local/install.ts'
 import { commandLine, type Call } from '../calls/call.ts'
+import type { Problem } from '../calls/problem.ts'
 import { kubeconfigOf, type AzureContext } from './context.ts'
 
 /** What a look at the world found, in words either way. */
@@ -39,6 +40,8 @@ export interface AzureStep {
   readonly verify?: (context: AzureContext) => Promise<Found>
   /** How long Azure may take to show what was done. */
   readonly settleMs?: number
+  /** What a person has to do where it is not shown by then; that it is to be typed again where it is not given. */
+  readonly unsettled?: (context: AzureContext) => Problem
 }
 
 /** Runs a program. */

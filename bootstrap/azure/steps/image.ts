@@ -19,7 +19,7 @@ export const image: AzureStep = {
   find: async (context) => {
     if (context.options.image !== undefined) return done(context.options.image)
     const newest = await newestRelease(context)
-    return newest === undefined ? toDo('you may not read the registry yet') : done(newest)
+    return newest === undefined ? toDo('the registry refuses your login yet') : done(newest)
   },
   // An owner of the subscription may read no repository of a registry with roles for single repositories.
   actions: async (context) => {
@@ -39,6 +39,7 @@ export const image: AzureStep = {
     )
   },
   settleMs: 15 * 60_000,
+  unsettled: refusal,
 }
 
 /** By digest: the one that was named, or the newest release. */
@@ -49,6 +50,7 @@ export async function readImage(context: AzureContext): Promise<string> {
     return undefined
   })
   if (newest !== undefined) return newest
+  if (!context.isDryRun) throw refusal(context)
   return `${await readOutput(context, 'platform', 'registry-host')}/${reconcilerRepository}@<digest of its newest release>`
 }
 
@@ -58,7 +60,21 @@ interface Tag {
   readonly digest: string
 }
 
-const isForbidden = /UNAUTHORIZED|authentication required|access to the resource is denied/i
+/**
+ * What is said where no token is given for the login, or one that may not read: the role is missing, or not known yet.
+ * Why the exchange failed is a warning of the Azure CLI; its error says only that it is left without credentials.
+ * https://learn.microsoft.com/azure/container-registry/container-registry-health-error-reference
+ */
+function isRefused(said: string): boolean {
+  const [, code] = /Response code: (\d+)/.exec(said) ?? []
+  if (code !== undefined) return code === '401' || code === '403'
+  return /UNAUTHORIZED|authentication required|access to the resource is denied|Unable to authenticate using AAD/i.test(
+    said,
+  )
+}
+
+/** What is said to an address that the network rules do not let in. */
+const isShutOut = /CONNECTIVITY_FORBIDDEN_ERROR|configured firewall rules|client with IP \S+ is not allowed/i
 
 /** Undefined where it may not be read. */
 async function newestRelease(context: AzureContext): Promise<string | undefined> {
@@ -86,9 +102,36 @@ async function readTags(context: AzureContext): Promise<readonly Tag[] | undefin
     top: '20',
     detail: true,
   })
-  const { exitCode, stdout, stderr } = await context.run({ ...call, accept: [1] })
+  const args = call.args.filter((argument) => argument !== '--only-show-errors')
+  const { exitCode, stdout, stderr } = await context.run({ ...call, args, accept: [1] })
   if (exitCode === 0) return JSON.parse(stdout) as readonly Tag[]
-  if (isForbidden.test(stderr)) return undefined
+  if (isShutOut.test(stderr)) throw shutOut(context)
+  if (isRefused(stderr)) return undefined
   if (/not known to registry/.test(stderr)) return []
   return askJson(context.run, call)
 }
+
+function refusal({ environment }: AzureContext): Problem {
+  const { names, ids, config } = environment
+  return new Problem({
+    what: `registry ${names.registry}`,
+    why: `it refuses your login (401 or 403): no token is given that may read ${reconcilerRepository}`,
+    mend:
+      'a role that was given a moment ago takes up to ten minutes to be known everywhere: type the same again then. ' +
+      `'az role assignment list --scope ${ids.registry} --include-inherited' tells who has one; a login from before it ` +
+      `is made anew by az logout and az login --tenant ${config.tenantId}. ${orNameIt}`,
+  })
+}
+
+function shutOut({ environment }: AzureContext): Problem {
+  const { names, file } = environment
+  return new Problem({
+    what: `registry ${names.registry}`,
+    why: 'its network rules refuse the address of this machine (403)',
+    mend:
+      `add that address to registry.allowedIpRanges in ${file} and type the same again, or run this from a network that ` +
+      `they let in. ${orNameIt}`,
+  })
+}
+
+const orNameIt = 'Or name the image, so that the registry is not asked: --image REFERENCE@DIGEST'
