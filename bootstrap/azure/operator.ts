@@ -13,12 +13,20 @@ export interface Account {
   readonly id: string
   readonly name: string
   readonly state: string
+  /** By which the login reaches the subscription. */
   readonly tenantId: string
+  /** Which the subscription belongs to: another one where it is delegated. */
+  readonly homeTenantId?: string | null
   readonly user: { readonly name: string; readonly type: 'user' | 'servicePrincipal' }
 }
 
 export function readAccount(context: AzureContext): Promise<Account> {
   return askJson(context.run, az(context, 'account show'))
+}
+
+/** Whom and which tenant `az ad` asks: those of the default subscription, whichever is named to it. */
+export function readDirectory(context: AzureContext): Promise<Pick<Account, 'tenantId' | 'user'>> {
+  return askJson(context.run, azDirectory('account show', { query: '{tenantId: tenantId, user: user}' }))
 }
 
 export async function readOperator(context: AzureContext): Promise<Operator> {

@@ -58,6 +58,40 @@ const cases: Readonly<Record<string, Case>> = {
     },
     says: [/it is of tenant ffffffff-.*, not of 0b7a2c14-/, /az login --tenant 0b7a2c14-/],
   },
+  'a subscription that another tenant delegated': {
+    answers: {
+      command: 'az account show',
+      stdout: json({
+        homeTenantId: 'ffffffff-0000-4000-8000-000000000000',
+        id: ids.subscription,
+        name: 'Contoso',
+        state: 'Enabled',
+        tenantId: ids.tenant,
+        user: { name: 'ada@contoso.com', type: 'user' },
+      }),
+    },
+    says: [/it belongs to tenant ffffffff-.*, not to 0b7a2c14-/, /az login --tenant ffffffff-/],
+  },
+  'a login whose directory is that of another tenant': {
+    answers: {
+      command: 'az account show --query',
+      stdout: json({
+        tenantId: 'ffffffff-0000-4000-8000-000000000000',
+        user: { name: 'ada@contoso.com', type: 'user' },
+      }),
+    },
+    says: [
+      /^login of ada@contoso\.com in tenant 0b7a2c14-.*: the Azure CLI asks the directory as .* of tenant ffffffff-/,
+      new RegExp(`az login --tenant ${ids.tenant}, then az account set --subscription ${ids.subscription}`),
+    ],
+  },
+  'a login beside that of somebody else': {
+    answers: {
+      command: 'az account show --query',
+      stdout: json({ tenantId: ids.tenant, user: { name: 'grace@contoso.com', type: 'user' } }),
+    },
+    says: [/asks the directory as grace@contoso\.com of tenant 0b7a2c14-/],
+  },
   'a contributor, who may give no roles': {
     answers: {
       command: 'az rest',
@@ -155,6 +189,14 @@ t.test('all that is wrong is told at once, but not what can not be asked yet', a
   another.failures.push({ command: 'az account show', exitCode: 1, stderr: "ERROR: Please run 'az login'" })
   await t.rejects(preflight.find(another.context()))
   t.notOk(another.ran.some((line) => line.startsWith('az vm')))
+})
+
+t.test('who types it is not asked of a directory of another tenant', async (t) => {
+  const world = await recordedWorld(t)
+  const asked = json({ tenantId: 'ffffffff-0000-4000-8000-000000000000', user: { name: 'ada@contoso.com' } })
+  world.failures.push({ command: 'az account show --query', exitCode: 0, stdout: asked })
+  await t.rejects(preflight.find(world.context()))
+  t.notOk(world.ran.some((line) => line.startsWith('az ad')))
 })
 
 t.test('a cluster that is there has its vCPUs already, and a name that is ours is no obstacle', async (t) => {

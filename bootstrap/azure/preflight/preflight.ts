@@ -3,7 +3,7 @@ import { Problems, type Problem } from '../../calls/problem.ts'
 import { done, type AzureStep } from '../step.ts'
 import { problemsOf, type Check } from './check.ts'
 import { kubernetesVersion } from './kubernetes-version.ts'
-import { login } from './login.ts'
+import { directory, login } from './login.ts'
 import { worldwideNames } from './names.ts'
 import { administration, permissions } from './permissions.ts'
 import { programs, programsOf } from './programs.ts'
@@ -13,6 +13,7 @@ import { quota } from './quota.ts'
 const rounds: readonly (readonly Check[])[] = [
   [programs(programsOf)],
   [login],
+  [directory],
   [permissions, administration, quota, kubernetesVersion, worldwideNames],
 ]
 

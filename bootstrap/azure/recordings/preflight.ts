@@ -73,6 +73,10 @@ export const preflightRecordings: readonly Recording[] = [
       user: { name: 'ada@contoso.com', type: 'user' },
     }),
   },
+  {
+    command: 'az account show --query',
+    stdout: json({ tenantId: ids.tenant, user: { name: 'ada@contoso.com', type: 'user' } }),
+  },
   // https://learn.microsoft.com/graph/api/user-get
   {
     command: 'az ad signed-in-user show',
