@@ -147,6 +147,5 @@ function shortened(world: TestWorld, line: string): string {
   return line
     .trim()
     .replace(/ --subscription \S+ --only-show-errors --output json/, '')
-    .replace(/ {3}\(where it has not that policy\)/, '')
     .replaceAll(`${folder}/synth`, '{synth}')
 }

@@ -28,10 +28,10 @@ export const githubSettings: AzureStep = {
       return toSetByHand(repository, variables).map((text) => ({ text, perform: async () => undefined }))
     }
     const environments = [...new Set(variables.flatMap(({ environment }) => environment ?? []))]
-    return [
-      ...environments.flatMap((environment) => environmentActions(context, repository, environment)),
-      ...variables.map((variable) => calling(setVariable(repository, variable))),
-    ]
+    const environmentsMade = await Promise.all(
+      environments.map((environment) => environmentActions(context, repository, environment)),
+    )
+    return [...environmentsMade.flat(), ...variables.map((variable) => calling(setVariable(repository, variable)))]
   },
 }
 
@@ -82,33 +82,50 @@ async function missingVariables(
   return variables.filter((variable) => !isSet(variable))
 }
 
+/** https://docs.github.com/rest/deployments/environments#get-an-environment */
+interface Environment {
+  readonly deployment_branch_policy: { readonly custom_branch_policies: boolean } | null
+}
+
 /**
- * The environment, for the branch main alone but where a plan runs on pull requests. An environment is made and
- * changed by the same request. https://docs.github.com/rest/deployments/environments
+ * Makes an environment that is not there, for the branch main alone but where a plan runs on pull requests. One that is
+ * there is left as it is: the request that makes one would take reviewers and other rules from it.
  */
-function environmentActions(context: AzureContext, repository: string, environment: string): readonly Action[] {
+async function environmentActions(
+  context: AzureContext,
+  repository: string,
+  environment: string,
+): Promise<readonly Action[]> {
   const path = `repos/${repository}/environments/${environment}`
+  const policies = `${path}/deployment-branch-policies`
+  const onlyMain = calling({
+    program: 'gh',
+    args: ['api', '--method', 'POST', policies, '--silent', '-f', 'name=main'],
+  })
+  const there = await findEnvironment(context, path)
+  if (there !== undefined) return (await isHalfMade(context, there, policies)) ? [onlyMain] : []
   const isPlan = parseSubject(context.environment.config.github.planSubject)?.environment === environment
   if (isPlan) return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent'] })]
   const policy = ['protected_branches=false', 'custom_branch_policies=true']
   const fields = policy.flatMap((field) => ['-F', `deployment_branch_policy[${field.replace('=', ']=')}`])
-  return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent', ...fields] }), onlyMain(path)]
+  return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent', ...fields] }), onlyMain]
 }
 
-function onlyMain(path: string): Action {
-  const policies = `${path}/deployment-branch-policies`
-  const add = calling({ program: 'gh', args: ['api', '--method', 'POST', policies, '--silent', '-f', 'name=main'] })
-  return {
-    text: `${add.text}   (where it has not that policy)`,
-    perform: async (context) => {
-      const list: Call = { program: 'gh', args: ['api', policies] }
-      const { branch_policies: policiesThere } = await askJson<{ branch_policies: readonly { name: string }[] }>(
-        context.run,
-        list,
-      )
-      if (!policiesThere.some(({ name }) => name === 'main')) await add.perform(context)
+async function findEnvironment(context: AzureContext, path: string): Promise<Environment | undefined> {
+  const answer = await runUnless(context, { program: 'gh', args: ['api', path] }, /HTTP 404/).catch(
+    (error: unknown) => {
+      if (!context.isDryRun) throw error
+      return undefined
     },
-  }
+  )
+  return answer && (JSON.parse(answer.stdout) as Environment)
+}
+
+/** What a run that was interrupted leaves: no branch is named that may deploy, so that none may. */
+async function isHalfMade(context: AzureContext, there: Environment, policies: string): Promise<boolean> {
+  if (there.deployment_branch_policy?.custom_branch_policies !== true) return false
+  const list: Call = { program: 'gh', args: ['api', policies] }
+  return (await askJson<{ readonly total_count: number }>(context.run, list)).total_count === 0
 }
 
 function setVariable(repository: string, { environment, name, value }: Variable): Call {

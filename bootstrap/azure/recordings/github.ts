@@ -1,6 +1,7 @@
 import { json, type Recording } from './recording.ts'
 
 const environments = ['dev-release', 'dev-retention', 'dev-plan', 'dev-apply'] as const
+const path = (environment: string): string => `repos/contoso/windlass/environments/${environment}`
 const list = (scope: string): string => `gh variable list --repo contoso/windlass ${scope}`.trim()
 
 /** Of a repository that had nothing: what is listed is what was set last. */
@@ -14,21 +15,38 @@ export const githubRecordings: readonly Recording[] = [
     },
     {
       command: list(`--env ${environment}`),
-      after: `gh api --method PUT repos/contoso/windlass/environments/${environment}`,
+      after: `gh api --method PUT ${path(environment)}`,
       stdout: '[]',
     },
-    // https://docs.github.com/rest/deployments/environments
-    { command: `gh api --method PUT repos/contoso/windlass/environments/${environment}` },
+    // https://docs.github.com/rest/deployments/environments#get-an-environment
     {
-      command: `gh api repos/contoso/windlass/environments/${environment}/deployment-branch-policies`,
+      command: `gh api ${path(environment)}`,
+      exitCode: 1,
+      stdout: json({ message: 'Not Found', status: '404' }),
+      stderr: 'gh: Not Found (HTTP 404)',
+    },
+    {
+      command: `gh api ${path(environment)}`,
+      after: `gh api --method PUT ${path(environment)}`,
+      stdout: json({
+        id: 161088068,
+        name: environment,
+        protection_rules: [],
+        deployment_branch_policy:
+          environment === 'dev-plan' ? null : { protected_branches: false, custom_branch_policies: true },
+      }),
+    },
+    { command: `gh api --method PUT ${path(environment)}` },
+    {
+      command: `gh api ${path(environment)}/deployment-branch-policies`,
       stdout: json({ total_count: 0, branch_policies: [] }),
     },
     {
-      command: `gh api repos/contoso/windlass/environments/${environment}/deployment-branch-policies`,
-      after: `gh api --method POST repos/contoso/windlass/environments/${environment}/deployment-branch-policies`,
+      command: `gh api ${path(environment)}/deployment-branch-policies`,
+      after: `gh api --method POST ${path(environment)}/deployment-branch-policies`,
       stdout: json({ total_count: 1, branch_policies: [{ id: 17, node_id: 'MDE2', name: 'main', type: 'branch' }] }),
     },
-    { command: `gh api --method POST repos/contoso/windlass/environments/${environment}/deployment-branch-policies` },
+    { command: `gh api --method POST ${path(environment)}/deployment-branch-policies` },
   ]),
   { command: list('--json'), stdout: '[]' },
   { command: 'gh variable set' },

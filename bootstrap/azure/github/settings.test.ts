@@ -1,0 +1,62 @@
+import t, { type Test } from 'tap'
+import { json, type Recording } from '../recordings/recording.ts'
+import { allStackRecordings } from '../recordings/stacks.ts'
+import { runStep } from '../run-steps.ts'
+import { emptySubscription, recordedWorld, type TestWorld } from '../testing.ts'
+import { githubSettings } from './settings.ts'
+
+const environmentPath = 'repos/contoso/windlass/environments/dev-apply'
+const reviewed = {
+  command: `gh api ${environmentPath}`,
+  // https://docs.github.com/rest/deployments/environments#get-an-environment
+  stdout: json({
+    id: 161088068,
+    name: 'dev-apply',
+    protection_rules: [{ id: 3755, type: 'required_reviewers', reviewers: [{ type: 'User', reviewer: { id: 1 } }] }],
+    deployment_branch_policy: { protected_branches: false, custom_branch_policies: true },
+  }),
+}
+
+const policies = (...names: readonly string[]): Recording => ({
+  command: `gh api ${environmentPath}/deployment-branch-policies`,
+  stdout: json({ total_count: names.length, branch_policies: names.map((name) => ({ name, type: 'branch' })) }),
+})
+
+/** A repository that has the environment dev-apply, once the stacks are applied. */
+function repository(t: Test, ...recordings: readonly Recording[]): Promise<TestWorld> {
+  const outputs = allStackRecordings
+    .filter(({ command }) => command.includes(' output '))
+    .map(({ command, stdout = '' }) => ({ command, stdout }))
+  const variables = { command: 'gh variable list --repo contoso/windlass --env dev-apply', stdout: '[]' }
+  return recordedWorld(t, { recordings: [...emptySubscription, ...outputs, variables, ...recordings] })
+}
+
+const isChange = (line: string): boolean => line.startsWith('gh api --method')
+
+t.test('an environment that is there keeps its reviewers and its rules', async (t) => {
+  const world = await repository(t, reviewed, policies('release/*'))
+  t.match(await runStep(githubSettings, world.context(), () => undefined), { ok: true })
+  const changed = world.ran.filter(isChange)
+  t.same(
+    changed.filter((line) => line.includes(environmentPath)),
+    [],
+  )
+  t.equal(changed.length, 5, 'the three others are made')
+  t.ok(world.ran.some((line) => line.startsWith('gh variable set AZURE_CLIENT_ID') && line.includes('dev-apply')))
+})
+
+t.test('one that an interruption left without a branch is made whole, and not made anew', async (t) => {
+  const world = await repository(t, reviewed, policies())
+  t.match(await runStep(githubSettings, world.context(), () => undefined), { ok: true })
+  t.same(
+    world.ran.filter((line) => isChange(line) && line.includes(environmentPath)),
+    [`gh api --method POST ${environmentPath}/deployment-branch-policies --silent -f name=main`],
+  )
+})
+
+t.test('one that is protected otherwise is not asked for branches', async (t) => {
+  const open = { ...reviewed, stdout: json({ name: 'dev-apply', deployment_branch_policy: null }) }
+  const world = await repository(t, open)
+  t.match(await runStep(githubSettings, world.context(), () => undefined), { ok: true })
+  t.notOk(world.ran.some((line) => line.includes(`${environmentPath}/deployment-branch-policies`)))
+})
