@@ -1,9 +1,10 @@
 // The steps of the bootstrap that are done in the cluster: kubectl, helm and the API server are real, Azure is recorded,
 // and the charts of others, which no registry serves here, are stand-ins that hold what of them our steps rely on.
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { parse } from 'yaml'
 import type { Call, Runner } from '../calls/call.ts'
 import { processRunner } from '../calls/process-runner.ts'
 import { reconcilerDeployment } from '../cluster/reconciler.ts'
@@ -49,6 +50,7 @@ t.teardown(async () => {
 const output = (value: string): object => ({ sensitive: false, type: 'string', value })
 
 const azure: readonly Recording[] = [
+  { command: 'az aks show', stdout: json({ fqdn: await hostOfCluster(), privateFqdn: null }) },
   { command: 'az aks get-credentials', stdout: 'Merged "aks-windlass-dev" as current context' },
   { command: 'kubelogin convert-kubeconfig' },
   { command: 'terraform -chdir={synth}/stacks/platform init' },
@@ -145,6 +147,13 @@ async function contextOf(world: TestWorld): Promise<AzureContext> {
 }
 
 const podImage = '{.spec.template.spec.containers[0].image}'
+
+async function hostOfCluster(): Promise<string> {
+  const { clusters } = parse(await readFile(cluster.kubeconfig, 'utf8')) as {
+    clusters: readonly { cluster: { server: string } }[]
+  }
+  return new URL(clusters[0]?.cluster.server ?? '').hostname
+}
 
 /** What the Azure CLI leaves on this machine. */
 async function takeKubeconfig({ program, args }: Call): Promise<void> {
