@@ -29,7 +29,7 @@ export const prometheusStack: Monitoring = {
     return [
       applying([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]),
       ...(isThere ? [] : [grafanaPassword(namespace)]),
-      installRelease(context, await chartOf(context)),
+      ...(await installRelease(context, await chartOf(context))),
       calling(kubectl(context, 'apply', { 'server-side': true, kustomize: join(checkout, 'dashboards') })),
     ]
   },

@@ -6,5 +6,5 @@ export const ingress: AzureStep = {
   name: 'ingress',
   title: 'Ingress controller',
   find: (context) => findRelease(context, context.charts.ingress),
-  actions: (context) => [installRelease(context, context.charts.ingress)],
+  actions: (context) => installRelease(context, context.charts.ingress),
 }
