@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { argumentsOf, type Call, type CallOptions, type Runner } from '../calls/call.ts'
+import { failureOf } from '../calls/explained.ts'
 import type { ReconcilerPlacement } from '../cluster/reconciler.ts'
 import type { ExecResult } from '../local/backend.ts'
 import type { AzureEnvironment } from './environment.ts'
@@ -65,11 +66,13 @@ export function helm(context: AzureContext, command: string, options: CallOption
 
 /** Runs a call of which one failure is an answer: undefined where its error says so. */
 export async function runUnless(context: AzureContext, call: Call, isNo: RegExp): Promise<ExecResult | undefined> {
-  const result = await context.run({ ...call, accept: failures })
-  if (result.exitCode === 0) return result
-  if (isNo.test(result.stderr)) return undefined
-  // Once more, so that it is told as any failure is.
-  return context.run(call)
+  try {
+    return await context.run(call)
+  } catch (error) {
+    const failure = failureOf(error)
+    if (failure?.exitCode !== undefined && answers.has(failure.exitCode) && isNo.test(failure.stderr)) return undefined
+    throw error
+  }
 }
 
-const failures = [1, 2, 3, 4]
+const answers: ReadonlySet<number> = new Set([1, 2, 3, 4])

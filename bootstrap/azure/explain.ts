@@ -2,7 +2,7 @@ import type { Call } from '../calls/call.ts'
 import { commandLine } from '../calls/call.ts'
 import { lastLines, type CommandFailed } from '../local/run.ts'
 import type { AzureEnvironment } from './environment.ts'
-import { Problem } from '../calls/problem.ts'
+import type { ProblemText } from '../calls/problem.ts'
 
 interface KnownFailure {
   readonly pattern: RegExp
@@ -94,19 +94,19 @@ const knownFailures: readonly KnownFailure[] = [
 ]
 
 /** What a failed call means to a person. */
-export function explain(error: CommandFailed, call: Call, environment: AzureEnvironment): Problem {
+export function explain(error: CommandFailed, call: Call, environment: AzureEnvironment): ProblemText {
   const said = error.stderr || error.stdout || error.message
   const known = knownFailures.find(
     ({ pattern, programs }) => (programs?.includes(call.program) ?? true) && pattern.test(`${error.message}\n${said}`),
   )
   const mend =
     known?.mend(environment) ?? 'read what it says; every call with its answer is in the log. Then type the same again'
-  return new Problem({
+  return {
     what: commandLine(call),
     why:
       error.exitCode === undefined
         ? 'it could not be run, or was ended'
         : `ended with ${error.exitCode}: ${lastLines(said, 12)}`,
     mend,
-  })
+  }
 }

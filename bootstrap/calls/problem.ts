@@ -1,9 +1,15 @@
+export interface ProblemText {
+  readonly what: string
+  readonly why: string
+  readonly mend: string
+}
+
 /** Something that a person has to mend: what is wrong where, why, and what to do. */
 export class Problem extends Error {
   override readonly name = 'Problem'
 
-  constructor({ what, why, mend }: { readonly what: string; readonly why: string; readonly mend: string }) {
-    super(`${what}: ${why}\n  To mend: ${mend}`)
+  constructor({ what, why, mend }: ProblemText, options?: ErrorOptions) {
+    super(`${what}: ${why}\n  To mend: ${mend}`, options)
   }
 }
 

@@ -1,10 +1,10 @@
+import { failureOf } from '../../calls/explained.ts'
 import { kubectl, type AzureContext } from '../context.ts'
 import type { Manifest } from '../../local/install.ts'
 import { fieldManager } from '../../local/install.ts'
 
 /** What the exit code of `kubectl diff` says: https://kubernetes.io/docs/reference/kubectl/generated/kubectl_diff */
 const differs = 1
-const failed = 2
 
 /** Whether applying these objects would change nothing: the API server is asked, and nothing written. */
 export async function isApplied(context: AzureContext, objects: readonly Manifest[]): Promise<boolean> {
@@ -15,13 +15,16 @@ export async function isApplied(context: AzureContext, objects: readonly Manifes
     filename: '-',
   })
   const list = { apiVersion: 'v1', kind: 'List', items: objects }
-  const answer = await context.run({ ...call, input: JSON.stringify(list), accept: [differs, failed] })
-  const { exitCode, stderr } = answer
-  if (exitCode === 0) return true
-  if (isMissing.test(stderr) || (exitCode === differs && !isUnanswered.test(stderr))) return false
-  // Once more, so that it is told as any failure is.
-  await context.run({ ...call, input: JSON.stringify(list), accept: [differs] })
-  return false
+  try {
+    await context.run({ ...call, input: JSON.stringify(list) })
+    return true
+  } catch (error) {
+    const failure = failureOf(error)
+    if (failure === undefined) throw error
+    const { exitCode, stderr } = failure
+    if (isMissing.test(stderr) || (exitCode === differs && !isUnanswered.test(stderr))) return false
+    throw error
+  }
 }
 
 /** A Namespace or a kind that is not there yet: an object of it can't be compared, and has to be made. */

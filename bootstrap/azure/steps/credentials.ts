@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
 import { az, kubeconfigOf, kubectl, type AzureContext } from '../context.ts'
 import { argumentsOf, askJson } from '../../calls/call.ts'
+import { failureOf } from '../../calls/explained.ts'
 import { Problem } from '../../calls/problem.ts'
 import { calling, done, toDo, type AzureStep } from '../step.ts'
 
@@ -75,12 +76,17 @@ function hostOf(text: string): string | undefined {
 /** Whether the server is the one whose certificate the file has; rejects where whoever asks does not administer it. */
 async function answersAdministrator(context: AzureContext): Promise<boolean> {
   const ask = kubectl(context, 'auth can-i * *', { 'all-namespaces': true })
-  // It answers no by its exit code, on stdout.
-  const { stdout, stderr } = await context.run({ ...ask, accept: [1] })
-  if (stdout.startsWith('yes')) return true
-  if (/certificate signed by unknown authority/.test(stderr)) return false
-  // The same code stands for an API server that was not reached.
-  if (!stdout.startsWith('no') && stderr !== '') await context.run(ask)
+  try {
+    const { stdout } = await context.run(ask)
+    if (stdout.startsWith('yes')) return true
+  } catch (error) {
+    const failure = failureOf(error)
+    if (failure?.exitCode !== 1) throw error
+    const { stdout, stderr } = failure
+    if (/certificate signed by unknown authority/.test(stderr)) return false
+    // It answers no by its exit code, on stdout; the same code stands for an API server that was not reached.
+    if (!stdout.startsWith('no') && stderr !== '') throw error
+  }
   const { config, names } = context.environment
   throw new Problem({
     what: `cluster ${names.cluster}`,

@@ -2,7 +2,8 @@ import { registryGrants } from '../../../infra/src/registry-access.ts'
 import { askJson } from '../../calls/call.ts'
 import { az, type AzureContext } from '../context.ts'
 import { readOperator } from '../operator.ts'
-import { Problem } from '../../calls/problem.ts'
+import { failureOf } from '../../calls/explained.ts'
+import { Problem, type ProblemText } from '../../calls/problem.ts'
 import { calling, done, toDo, type AzureStep } from '../step.ts'
 import { readOutput } from '../terraform/stack.ts'
 
@@ -103,12 +104,16 @@ async function readTags(context: AzureContext): Promise<readonly Tag[] | undefin
     detail: true,
   })
   const args = call.args.filter((argument) => argument !== '--only-show-errors')
-  const { exitCode, stdout, stderr } = await context.run({ ...call, args, accept: [1] })
-  if (exitCode === 0) return JSON.parse(stdout) as readonly Tag[]
-  if (isShutOut.test(stderr)) throw shutOut(context)
-  if (isRefused(stderr)) return undefined
-  if (/not known to registry/.test(stderr)) return []
-  return askJson(context.run, call)
+  try {
+    return await askJson(context.run, { ...call, args })
+  } catch (error) {
+    const failure = failureOf(error)
+    if (failure?.exitCode !== 1) throw error
+    if (isShutOut.test(failure.stderr)) throw new Problem(shutOut(context), { cause: failure })
+    if (isRefused(failure.stderr)) return undefined
+    if (/not known to registry/.test(failure.stderr)) return []
+    throw error
+  }
 }
 
 function refusal({ environment }: AzureContext): Problem {
@@ -123,15 +128,15 @@ function refusal({ environment }: AzureContext): Problem {
   })
 }
 
-function shutOut({ environment }: AzureContext): Problem {
+function shutOut({ environment }: AzureContext): ProblemText {
   const { names, file } = environment
-  return new Problem({
+  return {
     what: `registry ${names.registry}`,
     why: 'its network rules refuse the address of this machine (403)',
     mend:
       `add that address to registry.allowedIpRanges in ${file} and type the same again, or run this from a network that ` +
       `they let in. ${orNameIt}`,
-  })
+  }
 }
 
 const orNameIt = 'Or name the image, so that the registry is not asked: --image REFERENCE@DIGEST'

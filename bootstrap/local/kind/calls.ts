@@ -1,7 +1,8 @@
-import { Problem } from '../../calls/problem.ts'
-import { commandLine, type Runner } from '../../calls/call.ts'
+import type { ProblemText } from '../../calls/problem.ts'
+import { commandLine, type Call, type Runner } from '../../calls/call.ts'
+import { explained as explainedBy } from '../../calls/explained.ts'
 import { processRunner } from '../../calls/process-runner.ts'
-import { CommandFailed, lastLines } from '../run.ts'
+import { lastLines, type CommandFailed } from '../run.ts'
 
 /** A runner whose calls end when that signal does. */
 export type RunnerFor = (signal?: AbortSignal) => Runner
@@ -13,18 +14,15 @@ export function kindRunner(paths: Readonly<Record<string, string>> = {}): Runner
 
 /** A runner whose failures say what they mean here, and what to do. */
 export function explained(run: Runner): Runner {
-  return async (call) => {
-    try {
-      return await run(call)
-    } catch (error) {
-      if (!(error instanceof CommandFailed)) throw error
-      const said = error.stderr || error.stdout
-      throw new Problem({
-        what: commandLine(call),
-        why: error.exitCode === undefined ? error.message : `ended with ${error.exitCode}: ${lastLines(said, 12)}`,
-        mend: mendOf(`${error.message}\n${said}`),
-      })
-    }
+  return explainedBy(run, explain)
+}
+
+function explain(error: CommandFailed, call: Call): ProblemText {
+  const said = error.stderr || error.stdout
+  return {
+    what: commandLine(call),
+    why: error.exitCode === undefined ? error.message : `ended with ${error.exitCode}: ${lastLines(said, 12)}`,
+    mend: mendOf(`${error.message}\n${said}`),
   }
 }
 
