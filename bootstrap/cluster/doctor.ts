@@ -15,11 +15,11 @@ export interface Diagnosis {
 }
 
 /** Looks at the platform as a person would who asks whether it can release: nodes, reconciler, identity, Delivery, Ingress. */
-export async function diagnose(ask: Ask, now: () => Date = () => new Date()): Promise<readonly Diagnosis[]> {
+export async function diagnose(ask: Ask): Promise<readonly Diagnosis[]> {
   return [
     await lookAtNodes(ask),
     await lookAtReconciler(ask),
-    await lookAtLeader(ask, now),
+    await lookAtLeader(ask),
     await lookAtIdentity(ask),
     await lookAtDelivery(ask),
     await lookAtIngress(ask),
@@ -60,12 +60,12 @@ async function lookAtReconciler(ask: Ask): Promise<Diagnosis> {
 
 const leaseIsOldAfterMs = 60_000
 
-async function lookAtLeader(ask: Ask, now: () => Date): Promise<Diagnosis> {
+async function lookAtLeader(ask: Ask): Promise<Diagnosis> {
   const what = 'leader'
   const { namespace, name } = reconcilerDeployment
   const lease = await ask<{ spec?: { holderIdentity?: string; renewTime?: string } }>(`get lease ${name}`, namespace)
   const { holderIdentity = '', renewTime } = lease?.spec ?? {}
-  const age = renewTime === undefined ? Infinity : now().getTime() - Date.parse(renewTime)
+  const age = renewTime === undefined ? Infinity : Date.now() - Date.parse(renewTime)
   if (holderIdentity !== '' && age < leaseIsOldAfterMs) return { what, state: 'well', detail: holderIdentity }
   const detail = `no pod holds the Lease ${namespace}/${name}: kubectl --namespace ${namespace} logs deployment/${name}`
   return { what, state: 'ill', detail }

@@ -60,3 +60,10 @@ t.test('one that is protected otherwise is not asked for branches', async (t) =>
   t.match(await runStep(githubSettings, world.context(), () => undefined), { ok: true })
   t.notOk(world.ran.some((line) => line.includes(`${environmentPath}/deployment-branch-policies`)))
 })
+
+t.test('each stack is asked once for what the variables need', async (t) => {
+  const world = await repository(t)
+  t.match(await githubSettings.find(world.context()), { isDone: false })
+  const asked = world.ran.filter((line) => line.includes(' output ')).map((line) => line.split(' ')[1])
+  t.same(asked, ['-chdir={synth}/stacks/platform', '-chdir={synth}/stacks/base'])
+})

@@ -2,7 +2,7 @@ import { askJson, type Call } from '../../calls/call.ts'
 import { runUnless, type AzureContext } from '../context.ts'
 import { Problem } from '../../calls/problem.ts'
 import { calling, done, toDo, type Action, type AzureStep } from '../step.ts'
-import { readOutput } from '../terraform/stack.ts'
+import { outputReader } from '../terraform/stack.ts'
 import { parseSubject, variablesOf, type Variable } from './variables.ts'
 
 /** Tells GitHub's workflows registry and identities: by setting their variables, or by saying what is to be set. */
@@ -36,14 +36,15 @@ export const githubSettings: AzureStep = {
 }
 
 async function readVariables(context: AzureContext): Promise<readonly Variable[]> {
+  const ofPlatform = await outputReader(context, 'platform')
+  const ofBase = await outputReader(context, 'base')
   const clientIds = {
-    release: await readOutput(context, 'platform', 'ci-push-client-id'),
-    retention: await readOutput(context, 'platform', 'ci-retention-client-id'),
-    plan: await readOutput(context, 'base', 'pipeline-plan-client-id'),
-    apply: await readOutput(context, 'base', 'pipeline-apply-client-id'),
+    release: ofPlatform('ci-push-client-id'),
+    retention: ofPlatform('ci-retention-client-id'),
+    plan: ofBase('pipeline-plan-client-id'),
+    apply: ofBase('pipeline-apply-client-id'),
   }
-  const host = await readOutput(context, 'platform', 'registry-host')
-  return variablesOf(context.environment, clientIds, host)
+  return variablesOf(context.environment, clientIds, ofPlatform('registry-host'))
 }
 
 function repositoryOf({ environment }: AzureContext): string {

@@ -16,11 +16,12 @@ const mailSecret = 'alertmanager-smtp'
 /** The Prometheus operator with Prometheus and Grafana; Alertmanager too, once the Secret of its mailbox is there. */
 export const prometheusStack: Monitoring = {
   find: async (context) => {
-    const found = await findRelease(context, await chartOf(context))
+    const hasMail = await hasSecret(context, mailSecret)
+    const found = await findRelease(context, await chartOf(context, hasMail))
     if (!found.isDone) return found
     const isThere = await runUnless(context, kubectl(context, rulesThere, { namespace: 'monitoring' }), isNotThere)
     if (isThere === undefined) return toDo('rules and dashboards are missing')
-    if (!(await hasSecret(context, mailSecret))) context.notes.push(mailNote)
+    if (!hasMail) context.notes.push(mailNote)
     return done(found.detail)
   },
   actions: async (context) => {
@@ -29,7 +30,7 @@ export const prometheusStack: Monitoring = {
     return [
       applying([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]),
       ...(isThere ? [] : [grafanaPassword(namespace)]),
-      ...(await installRelease(context, await chartOf(context))),
+      ...(await installRelease(context, await chartOf(context, await hasSecret(context, mailSecret)))),
       calling(kubectl(context, 'apply', { 'server-side': true, kustomize: join(checkout, 'dashboards') })),
     ]
   },
@@ -70,10 +71,10 @@ function grafanaPassword(namespace: string): Action {
   }
 }
 
-async function chartOf(context: AzureContext): Promise<Chart> {
+async function chartOf(context: AzureContext, hasMail: boolean): Promise<Chart> {
   const file = join(checkout, 'dashboards', 'kube-prometheus-stack', 'values.yaml')
   const values = parse(await readFile(file, 'utf8')) as { readonly alertmanager: object }
   const { prometheus } = context.charts
-  if (await hasSecret(context, mailSecret)) return { ...prometheus, values: { ...values, ...prometheus.values } }
+  if (hasMail) return { ...prometheus, values: { ...values, ...prometheus.values } }
   return { ...prometheus, values: { ...values, alertmanager: { enabled: false }, ...prometheus.values } }
 }

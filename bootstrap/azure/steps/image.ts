@@ -24,8 +24,7 @@ export const image: AzureStep = {
   },
   // An owner of the subscription may read no repository of a registry with roles for single repositories.
   actions: async (context) => {
-    const { environment, options } = context
-    if (options.image !== undefined) return []
+    const { environment } = context
     const { objectId, type } = await readOperator(context)
     return registryGrants(environment.config, 'read', [reconcilerRepository]).map(({ role, condition }) =>
       calling(

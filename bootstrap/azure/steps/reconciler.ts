@@ -13,13 +13,14 @@ export const reconciler: AzureStep = {
   name: 'reconciler',
   title: 'Reconciler and the definition of Deliveries',
   find: async (context) => {
-    const isThere = await isApplied(context, await objectsOf(context))
-    return isThere ? done(await readImage(context)) : toDo('it is not what its manifests say')
+    const image = await readImage(context)
+    const isThere = await isApplied(context, await objectsOf(context, image))
+    return isThere ? done(image) : toDo('it is not what its manifests say')
   },
   actions: async (context) => {
     const { namespace, name } = reconcilerDeployment
     return [
-      applying(await objectsOf(context)),
+      applying(await objectsOf(context, await readImage(context))),
       {
         text: `wait until Deployment ${namespace}/${name} is available`,
         perform: ({ signal }) =>
@@ -31,10 +32,10 @@ export const reconciler: AzureStep = {
   settleMs: 30_000,
 }
 
-async function objectsOf(context: AzureContext): Promise<readonly Manifest[]> {
+async function objectsOf(context: AzureContext, image: string): Promise<readonly Manifest[]> {
   return reconcilerObjects({
     ...context.placement,
-    image: await readImage(context),
+    image,
     registries: [await readOutput(context, 'platform', 'registry-host')],
     clientId: await readOutput(context, 'cluster', 'reconciler-client-id'),
   })

@@ -118,16 +118,23 @@ export async function readOutputs(context: AzureContext, stack: StackName): Prom
 
 /** One output of a stack that an earlier step applied; in a dry run a placeholder where it is not there yet. */
 export async function readOutput(context: AzureContext, stack: StackName, name: string): Promise<string> {
+  return (await outputReader(context, stack))(name)
+}
+
+/** The same for several of one stack, which is asked once. */
+export async function outputReader(context: AzureContext, stack: StackName): Promise<(name: string) => string> {
   const outputs = await readOutputs(context, stack).catch((error: unknown): Outputs => {
     if (!context.isDryRun) throw error
     return {}
   })
-  const value = outputs[name]
-  if (value !== undefined) return value
-  if (context.isDryRun) return `<${name} of stack ${stack}>`
-  throw new Problem({
-    what: `stack ${stack}`,
-    why: `it has no output ${name}`,
-    mend: `apply it anew: type the same again, or ${commandLine(terraform(context, stack, 'apply'))}`,
-  })
+  return (name) => {
+    const value = outputs[name]
+    if (value !== undefined) return value
+    if (context.isDryRun) return `<${name} of stack ${stack}>`
+    throw new Problem({
+      what: `stack ${stack}`,
+      why: `it has no output ${name}`,
+      mend: `apply it anew: type the same again, or ${commandLine(terraform(context, stack, 'apply'))}`,
+    })
+  }
 }
