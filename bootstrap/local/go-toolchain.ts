@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CommandFailed, lastLines, run } from './run.ts'
+import { isAtLeast } from './version.ts'
 
 export interface Toolchain {
   readonly go: string
@@ -9,7 +10,7 @@ export interface Toolchain {
 
 /** Folder of the go.mod and go.sum of each tool. */
 export const moduleRoot = fileURLToPath(new URL('go/', import.meta.url))
-const minimumGo = [1, 26] as const
+const minimumGo = '1.26'
 
 /** What the user's own settings must not change: each would alter the program, or fail the build. */
 export const buildEnv = {
@@ -39,16 +40,14 @@ export async function findToolchain(signal: AbortSignal | undefined): Promise<To
       if (error.exitCode !== undefined) throw new Error(tooOld(lastLines(error.stderr, 1)), { cause: error })
     }
   }
-  throw new Error(`Go ${minimumGo.join('.')} or newer is not on PATH; install it from https://go.dev/dl/`)
+  throw new Error(`Go ${minimumGo} or newer is not on PATH; install it from https://go.dev/dl/`)
 }
 
 function assertNewEnough(version: string): void {
-  const [, major, minor] = /^go(\d+)\.(\d+)/.exec(version) ?? []
-  if (major === undefined || minor === undefined) return
-  const isOld = Number(major) === minimumGo[0] ? Number(minor) < minimumGo[1] : Number(major) < minimumGo[0]
-  if (isOld) throw new Error(tooOld(version))
+  const [, numbers] = /^go(\d+\.\d+)/.exec(version) ?? []
+  if (numbers !== undefined && !isAtLeast(numbers, minimumGo)) throw new Error(tooOld(version))
 }
 
 function tooOld(found: string): string {
-  return `Go ${minimumGo.join('.')} or newer is needed; install it from https://go.dev/dl/ (found: ${found})`
+  return `Go ${minimumGo} or newer is needed; install it from https://go.dev/dl/ (found: ${found})`
 }

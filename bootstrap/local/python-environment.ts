@@ -7,6 +7,7 @@ import { withLock } from './lock.ts'
 import { cacheDir } from './paths.ts'
 import { CommandFailed, lastLines, run } from './run.ts'
 import { deleteUnused } from './tools.ts'
+import { isAtLeast } from './version.ts'
 
 /** Folders under `python-environments/`, each with a requirements.txt that pins a program and all it needs by hash. */
 export type PythonEnvironmentName = 'checkov' | 'njsscan' | 'schemathesis' | 'fastapi'
@@ -22,7 +23,7 @@ interface Python {
 }
 
 const requirementsRoot = fileURLToPath(new URL('python-environments/', import.meta.url))
-const minimumPython = [3, 11] as const
+const minimumPython = '3.11'
 
 /**
  * The folder of a Python environment's programs, `python` among them: installed from PyPI once, into a folder of the
@@ -58,9 +59,8 @@ export async function ensurePythonEnvironment(
 /** The one on PATH if it can make environments; where Debian's lacks that part, it is installed. */
 async function findPython(options: EnsurePythonEnvironmentOptions): Promise<Python> {
   const found = (await askPython('python3', options)) ?? (await withVenv(options))
-  const [major = 0, minor = 0] = found.version.split('.').map(Number)
-  if (major > minimumPython[0] || (major === minimumPython[0] && minor >= minimumPython[1])) return found
-  throw new Error(`Python ${minimumPython.join('.')} or newer is needed (found: ${found.version})`)
+  if (isAtLeast(found.version, minimumPython)) return found
+  throw new Error(`Python ${minimumPython} or newer is needed (found: ${found.version})`)
 }
 
 async function withVenv(options: EnsurePythonEnvironmentOptions): Promise<Python> {

@@ -13,13 +13,3 @@ export const pins = {
   /** The image of the chart's version; the chart itself comes by its version alone. */
   traefik: { version: 'v3.7.11', digest: 'sha256:5203c3f39ca70de6790d964624e042463ffbd57715bc82be155cf224c0dd5144' },
 } as const
-
-/** Whether a version like `v1.2.3` or `1.2.3-rc1` is that one or newer, by its numbers. */
-export function isAtLeast(version: string, wanted: string): boolean {
-  const [have, want] = [version, wanted].map((text) => text.replace(/^v/, '').split(/[.+-]/).map(Number))
-  for (const [index, number] of (want ?? []).entries()) {
-    const other = have?.[index] ?? 0
-    if (other !== number) return other > number
-  }
-  return true
-}

@@ -1,6 +1,7 @@
 import { askJson, type Runner } from '../../calls/call.ts'
 import { CommandFailed } from '../run.ts'
-import { isAtLeast, pins } from './pins.ts'
+import { isAtLeast } from '../version.ts'
+import { pins } from './pins.ts'
 
 /** Whether a cluster by kind is possible on this machine, or what stands in the way. */
 export type KindUse =
