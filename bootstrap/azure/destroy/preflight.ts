@@ -1,8 +1,8 @@
 import type { AzureContext } from '../context.ts'
 import { login } from '../preflight/login.ts'
-import { problemsOf } from '../preflight/check.ts'
+import { assertRounds } from '../preflight/check.ts'
 import { programs } from '../preflight/programs.ts'
-import { Problem, Problems } from '../../calls/problem.ts'
+import { Problem } from '../../calls/problem.ts'
 import { done, type AzureStep } from '../step.ts'
 
 /** Whether this may be destroyed at all, by whoever types it. */
@@ -10,10 +10,7 @@ export const destroyPreflight: AzureStep = {
   name: 'preflight',
   title: 'Preflight: programs, login, locks',
   find: async (context) => {
-    for (const check of [programs(({ options }) => ['az', options.terraform]), login]) {
-      const problems = await problemsOf(check, context)
-      if (problems.length > 0) throw new Problems(problems)
-    }
+    await assertRounds([[programs(({ options }) => ['az', options.terraform])], [login]], context)
     assertUnlocked(context)
     return done(`subscription ${context.environment.config.subscriptionId}`)
   },

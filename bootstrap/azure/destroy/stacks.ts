@@ -1,6 +1,7 @@
 import type { StackName } from '../../../infra/src/stack.ts'
-import { az, runUnless, type AzureContext } from '../context.ts'
+import type { AzureContext } from '../context.ts'
 import { calling, done, toDo, type AzureStep } from '../step.ts'
+import { hasStateContainer } from '../steps/state.ts'
 import { init, synthesizing, terraform } from '../terraform/stack.ts'
 
 /** Destroys what one stack made; of the base all but what keeps the state, which goes last. */
@@ -9,7 +10,7 @@ export function destroyStack(stack: StackName, title: string): AzureStep {
     name: `destroy-${stack}`,
     title,
     find: async (context) => {
-      if (!(await hasState(context))) return done('there is no state')
+      if (!(await hasStateContainer(context))) return done('there is no state')
       const held = await destroyable(context, stack)
       return held.length === 0 ? done('it holds nothing') : toDo(`it holds ${held.length} resources`)
     },
@@ -21,17 +22,6 @@ export function destroyStack(stack: StackName, title: string): AzureStep {
       return [synthesizing(context), calling(init(context, stack)), calling(plan), calling(apply)]
     },
   }
-}
-
-async function hasState(context: AzureContext): Promise<boolean> {
-  const { names, config } = context.environment
-  const container = {
-    name: config.state.containerName,
-    'storage-account': config.state.storageAccountName,
-    'resource-group': names.stateGroup,
-  }
-  const isGone = /ResourceGroupNotFound|ResourceNotFound|ContainerNotFound|could not be found|was not found/i
-  return (await runUnless(context, az(context, 'storage container-rm show', container), isGone)) !== undefined
 }
 
 /** Addresses of what is destroyed here; data sources are nothing that could be. */

@@ -1,5 +1,5 @@
 import type { AzureContext } from '../context.ts'
-import { Problem } from '../../calls/problem.ts'
+import { Problem, Problems } from '../../calls/problem.ts'
 
 /** Looks at one thing that must be so before anything is changed; answers what is not, in words for a person. */
 export interface Check {
@@ -7,8 +7,19 @@ export interface Check {
   readonly look: (context: AzureContext) => Promise<readonly Problem[]>
 }
 
+/**
+ * Looks at rounds of checks, of which each needs the ones before it. Within a round all are looked at, and all that is wrong
+ * is told at once.
+ */
+export async function assertRounds(rounds: readonly (readonly Check[])[], context: AzureContext): Promise<void> {
+  for (const round of rounds) {
+    const problems = (await Promise.all(round.map((check) => problemsOf(check, context)))).flat()
+    if (problems.length > 0) throw new Problems(problems)
+  }
+}
+
 /** Runs a check; whatever it could not ask is a problem too. */
-export async function problemsOf({ what, look }: Check, context: AzureContext): Promise<readonly Problem[]> {
+async function problemsOf({ what, look }: Check, context: AzureContext): Promise<readonly Problem[]> {
   try {
     return await look(context)
   } catch (error) {

@@ -41,7 +41,7 @@ const isNotFound = /ResourceGroupNotFound|ResourceNotFound|ContainerNotFound|cou
 
 async function missingParts(context: AzureContext): Promise<readonly Part[]> {
   const { config, names, ids } = context.environment
-  const { storageAccountName: account, containerName } = config.state
+  const { storageAccountName: account } = config.state
   const within = { 'resource-group': names.stateGroup }
   const exists = await context.run(az(context, 'group exists', { name: names.stateGroup }))
   if (exists.stdout.trim() !== 'true') return parts
@@ -52,9 +52,7 @@ async function missingParts(context: AzureContext): Promise<readonly Part[]> {
   const showBlobs = az(context, 'storage account blob-service-properties show', { 'account-name': account, ...within })
   const { isVersioningEnabled } = await askJson<{ isVersioningEnabled: boolean | null }>(context.run, showBlobs)
   if (isVersioningEnabled !== true) missing.push('account')
-  const container = { name: containerName, 'storage-account': account, ...within }
-  const showContainer = az(context, 'storage container-rm show', container)
-  if ((await runUnless(context, showContainer, isNotFound)) === undefined) return [...missing, 'container', 'role']
+  if (!(await hasStateContainer(context))) return [...missing, 'container', 'role']
 
   const given = az(context, 'role assignment list', {
     assignee: (await readOperator(context)).objectId,
@@ -65,6 +63,17 @@ async function missingParts(context: AzureContext): Promise<readonly Part[]> {
   })
   const isGiven = (await askJson<readonly unknown[]>(context.run, given)).length > 0
   return isGiven ? missing : [...missing, 'role']
+}
+
+/** Whether there is a place that the stacks' state could be in. */
+export async function hasStateContainer(context: AzureContext): Promise<boolean> {
+  const { names, config } = context.environment
+  const container = {
+    name: config.state.containerName,
+    'storage-account': config.state.storageAccountName,
+    'resource-group': names.stateGroup,
+  }
+  return (await runUnless(context, az(context, 'storage container-rm show', container), isNotFound)) !== undefined
 }
 
 function makersOf(
