@@ -15,6 +15,7 @@ import { reconcilerIdentity } from '../local/identities.ts'
 import { localPlacement } from '../local/reconciler.ts'
 import { sharedPlatform } from '../local/testing-platform.ts'
 import { ensureTools } from '../local/tools.ts'
+import { helmEnv } from '../manifests/helm.ts'
 import { foreignDefinitions } from '../manifests/module-files.ts'
 import { clusterSteps } from './bootstrap.ts'
 import type { AzureContext } from './context.ts'
@@ -129,11 +130,7 @@ function troubles(results: readonly StepResult[]): readonly string[] {
 
 async function contextOf(world: TestWorld): Promise<AzureContext> {
   const { signal, environment } = world.context()
-  const env = {
-    HELM_CACHE_HOME: join(home, 'cache'),
-    HELM_CONFIG_HOME: join(home, 'config'),
-    HELM_DATA_HOME: join(home, 'data'),
-  }
+  const env = helmEnv(home)
   const here = processRunner(signal, tools)
   const run: Runner = (call) => (Object.hasOwn(tools, call.program) ? here({ ...call, env }) : world.run(call))
   const image = await read('deployment/windlass', reconcilerDeployment.namespace, podImage)

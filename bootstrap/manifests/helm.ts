@@ -30,17 +30,21 @@ export function chartFolder(chart: Chart): string {
   return join(checkout, 'manifests', 'chart', chart)
 }
 
+/** Where Helm keeps its settings and caches: https://helm.sh/docs/helm/helm */
+export function helmEnv(home: string): Readonly<Record<string, string>> {
+  return {
+    HELM_CACHE_HOME: join(home, 'cache'),
+    HELM_CONFIG_HOME: join(home, 'config'),
+    HELM_DATA_HOME: join(home, 'data'),
+  }
+}
+
 /** Helm, that keeps its settings and caches in a folder of the test's own. */
 export async function openHelm(t: Test, kubeconfig?: string): Promise<Helm> {
   const { helm } = await ensureTools(['helm'], { onStep: (step) => t.comment(step) })
   const home = await mkdtemp(join(tmpdir(), 'windlass-helm-'))
   t.teardown(() => rm(home, { recursive: true, force: true }))
-  const env = {
-    HELM_CACHE_HOME: join(home, 'cache'),
-    HELM_CONFIG_HOME: join(home, 'config'),
-    HELM_DATA_HOME: join(home, 'data'),
-    KUBECONFIG: kubeconfig ?? join(home, 'no-kubeconfig'),
-  }
+  const env = { ...helmEnv(home), KUBECONFIG: kubeconfig ?? join(home, 'no-kubeconfig') }
   const call = async (args: readonly string[], values: Values = {}): Promise<string> => {
     const { stdout } = await run(helm, args, { env, input: JSON.stringify(values) })
     return stdout

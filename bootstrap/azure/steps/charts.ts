@@ -1,3 +1,5 @@
+import type { CallOptions } from '../../calls/call.ts'
+
 /** A chart of others, at the version that was read when this was written, and what differs from its defaults. */
 export interface Chart {
   readonly release: string
@@ -38,4 +40,24 @@ export const kubePrometheusStack: Chart = {
   repository: 'https://prometheus-community.github.io/helm-charts',
   version: '88.5.3',
   values: {},
+}
+
+/** A command of Helm, with its options in the order in which they are printed. */
+export interface HelmUpgrade {
+  readonly command: string
+  readonly options: CallOptions
+  /** The values, to stdin. */
+  readonly input: string
+}
+
+/** Installs or upgrades a chart, and waits until it is ready. https://helm.sh/docs/helm/helm_upgrade/ */
+export function helmUpgrade(
+  { release, chart, repository, version, namespace, values }: Chart,
+  timeout: string,
+): HelmUpgrade {
+  return {
+    command: `upgrade --install ${release} ${chart}`,
+    options: { repo: repository, version, namespace, 'create-namespace': true, values: '-', wait: true, timeout },
+    input: JSON.stringify(values),
+  }
 }

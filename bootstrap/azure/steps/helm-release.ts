@@ -3,7 +3,7 @@ import { askJson, commandLine, type Call } from '../../calls/call.ts'
 import { Problem } from '../../calls/problem.ts'
 import { helm, type AzureContext } from '../context.ts'
 import { calling, done, toDo, type Action, type Found } from '../step.ts'
-import type { Chart } from './charts.ts'
+import { helmUpgrade, type Chart } from './charts.ts'
 
 /** `helm list --output json`: https://helm.sh/docs/helm/helm_list */
 interface Release {
@@ -51,17 +51,8 @@ async function findInstalled(context: AzureContext, { release, namespace }: Char
  * done is gone back from first: each upgrade is refused until then.
  */
 export async function installRelease(context: AzureContext, chart: Chart): Promise<readonly Action[]> {
-  const { release, namespace, repository, version, values } = chart
-  const call = helm(context, `upgrade --install ${release} ${chart.chart}`, {
-    repo: repository,
-    version,
-    namespace,
-    'create-namespace': true,
-    values: '-',
-    wait: true,
-    timeout: '10m',
-  })
-  const input = JSON.stringify(values)
+  const { command, options, input } = helmUpgrade(chart, '10m')
+  const call = helm(context, command, options)
   return [
     ...(await repairs(context, chart)),
     { text: `${commandLine(call)} <<<'${input}'`, perform: ({ run }) => run({ ...call, input }) },

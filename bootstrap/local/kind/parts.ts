@@ -1,5 +1,5 @@
 import { argumentsOf, type Call } from '../../calls/call.ts'
-import { traefik, type Chart } from '../../azure/steps/charts.ts'
+import { helmUpgrade, traefik, type Chart } from '../../azure/steps/charts.ts'
 import { platform } from '../backend.ts'
 import { untilIngressAnswers } from '../ingress/deploy.ts'
 import { ingressNamespace } from '../ingress/manifests.ts'
@@ -48,17 +48,7 @@ export function ingressChart(nodeIp: string): Chart {
   }
 }
 
-/** The values come by stdin. https://helm.sh/docs/helm/helm_upgrade/ */
-export function helmCall({ release, chart, repository, version, namespace, values }: Chart, kubeconfig: string): Call {
-  const args = argumentsOf(`upgrade --install ${release} ${chart}`, {
-    repo: repository,
-    version,
-    namespace,
-    'create-namespace': true,
-    values: '-',
-    wait: true,
-    timeout: '5m',
-    kubeconfig,
-  })
-  return { program: 'helm', args, input: JSON.stringify(values) }
+export function helmCall(chart: Chart, kubeconfig: string): Call {
+  const { command, options, input } = helmUpgrade(chart, '5m')
+  return { program: 'helm', args: argumentsOf(command, { ...options, kubeconfig }), input }
 }
