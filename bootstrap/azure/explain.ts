@@ -10,6 +10,9 @@ interface KnownFailure {
   readonly mend: (environment: AzureEnvironment) => string
 }
 
+const noAnswer =
+  /i\/o timeout|connection refused|no such host|TLS handshake timeout|getaddrinfo|ECONN|Max retries exceeded/i
+
 /**
  * What programs say when they fail, and what helps. Codes are those of Azure Resource Manager's errors
  * (https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors), of AKS
@@ -75,16 +78,14 @@ const knownFailures: readonly KnownFailure[] = [
       'does not know it: az logout, az login',
   },
   {
-    pattern:
-      /i\/o timeout|connection refused|no such host|TLS handshake timeout|getaddrinfo|ECONN|Max retries exceeded/i,
+    pattern: noAnswer,
     programs: ['kubectl', 'helm'],
     mend: ({ file }) =>
       'the API server does not answer this machine: add its address to cluster.authorizedIpRanges in ' +
       `${file}, or run this from within the network where the cluster is private`,
   },
   {
-    pattern:
-      /i\/o timeout|connection refused|no such host|TLS handshake timeout|getaddrinfo|ECONN|Max retries exceeded/i,
+    pattern: noAnswer,
     mend: () => 'the network did not answer: look at it, then type the same again',
   },
   {

@@ -46,12 +46,11 @@ export function logCalls(run: Runner, { file, mask }: { readonly file: string; r
 }
 
 function maskedFailure(error: CommandFailed, { isSecret }: Call, mask: Mask): CommandFailed {
-  const masked = new CommandFailed(mask(error.message), {
+  return new CommandFailed(mask(error.message), {
     exitCode: error.exitCode,
     stdout: isSecret ? '' : mask(error.stdout),
     stderr: mask(error.stderr),
   })
-  return masked
 }
 
 /** The lines of a log that {@link logCalls} wrote. */
