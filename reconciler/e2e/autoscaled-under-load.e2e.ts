@@ -30,8 +30,8 @@ const autoscaler = find('HorizontalPodAutoscaler')
 
 const least = 2
 const most = 4
-/** A small part of a processor, so that a little load is much of it. */
-const requests = { cpu: '50m', memory: '128Mi' }
+/** A small part of a processor, so that a little load is much of it, on a fast machine too. */
+const requests = { cpu: '25m', memory: '128Mi' }
 
 const controller = 'system:serviceaccount:kube-system:horizontal-pod-autoscaler'
 const reconciler = `system:serviceaccount:${reconcilerIdentity.namespace}:${reconcilerIdentity.serviceAccount}`
@@ -49,10 +49,10 @@ t.test(
       const quietSince = await endOfAuditLog(auditLog)
       const seen = await watchReplicas(t, cluster, web, deployment)
 
-      const load = startSteadyLoad({
+      const load = startSteadyLoad(t, {
         url: platform.ingressUrl,
         host,
-        keptPerSecond: 150,
+        keptPerSecond: 250,
         newPerSecond: 10,
         mostMs: 600_000,
       })

@@ -32,7 +32,7 @@ t.test('20 rollouts and 5 goings back under load lose no request', async (t) => 
     await staged.release(first)
     await web.untilRuns(first)
     await untilServed()
-    const load = startSteadyLoad({
+    const load = startSteadyLoad(t, {
       url: platform.ingressUrl,
       host,
       keptPerSecond: 60,

@@ -1,4 +1,5 @@
 /** Requests through the Ingress that come at a fixed rate, whatever became of those before them, and what was answered. */
+import type { Test } from 'tap'
 import { Agent, Pool, type Dispatcher } from 'undici'
 
 export interface LoadTarget {
@@ -32,7 +33,8 @@ export interface SteadyLoad {
 const tickMs = 20
 const patienceMs = 15_000
 
-export function startSteadyLoad(options: LoadOptions): SteadyLoad {
+/** It ends with the test, too. */
+export function startSteadyLoad(t: Test, options: LoadOptions): SteadyLoad {
   const bounds = { headersTimeout: patienceMs, bodyTimeout: patienceMs, connect: { timeout: patienceMs } }
   const kept = new Pool(options.url, { ...bounds, connections: 8, pipelining: 1 })
   const fresh = new Agent({ ...bounds, pipelining: 0 })
@@ -64,14 +66,17 @@ export function startSteadyLoad(options: LoadOptions): SteadyLoad {
     }
   }
 
-  return {
-    async stop() {
-      clearInterval(timer)
-      await Promise.all(underWay)
-      await Promise.all([kept.close(), fresh.close()])
-      return counts
-    },
+  async function end(): Promise<LoadCounts> {
+    clearInterval(timer)
+    await Promise.all(underWay)
+    await Promise.all([kept.close(), fresh.close()])
+    return counts
   }
+
+  let ended: Promise<LoadCounts> | undefined
+  const stop = () => (ended ??= end())
+  t.teardown(stop)
+  return { stop }
 }
 
 /** A POST may not be sent again by anyone on the way, so that nothing hides that it was lost. Answers the revision. */
