@@ -38,8 +38,17 @@ async function setUp(t: Test) {
   await started
   const unused = new Proxy({}, { get: () => t.fail('it is not needed') })
   const options = {
-    ...{ delivery: delivery(), desired: desired(), memory: newMemory('uid-1'), leaseEpoch: 1, signal, world },
-    ...{ clock: new FakeClock(), log: unused, statuses: unused, events: unused, metrics: unused },
+    delivery: delivery(),
+    desired: desired(),
+    memory: newMemory('uid-1'),
+    leaseEpoch: 1,
+    signal,
+    world,
+    clock: new FakeClock(),
+    log: unused,
+    statuses: unused,
+    events: unused,
+    metrics: unused,
   }
   return { turn: new Turn(options as unknown as TurnOptions), watches }
 }
