@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensurePypiPrograms } from '../local/pypi-programs.ts'
 import { git } from '../local/git.ts'
+import { ensurePythonEnvironment, type PythonEnvironmentName } from '../local/python-environment.ts'
 import { ensureTools } from '../local/tools.ts'
 
 export interface Linter {
@@ -18,9 +18,9 @@ export const linters = {
   actionlint: {
     reads: isWorkflow,
     prepare: async (onStep) => {
-      const [{ actionlint }, { shellcheck }] = await Promise.all([
+      const [{ actionlint }, shellcheck] = await Promise.all([
         ensureTools(['actionlint'], { onStep }),
-        ensurePypiPrograms(['shellcheck'], { onStep }),
+        ensureProgram('shellcheck', onStep),
       ])
       // Scripts within workflows are shell scripts too; of Python there is none.
       return [actionlint, '-no-color', `-shellcheck=${shellcheck}`, '-pyflakes=']
@@ -29,25 +29,30 @@ export const linters = {
   zizmor: {
     reads: (file) => isWorkflow(file) || file === '.github/dependabot.yml',
     prepare: async (onStep) => {
-      const { zizmor } = await ensurePypiPrograms(['zizmor'], { onStep })
+      const zizmor = await ensureProgram('zizmor', onStep)
       return [zizmor, '--offline', '--no-progress', '--quiet', '--color=never', '--persona=pedantic']
     },
   },
   shellcheck: {
     reads: (file, firstLine) => file.endsWith('.sh') || /^#!.*\b(?:ba|da|k)?sh\b/.test(firstLine),
     prepare: async (onStep) => {
-      const { shellcheck } = await ensurePypiPrograms(['shellcheck'], { onStep })
+      const shellcheck = await ensureProgram('shellcheck', onStep)
       return [shellcheck, '--norc', '--color=never', '--enable=all', '--exclude=SC2250,SC2312']
     },
   },
   hadolint: {
     reads: (file) => /(^|\/)Dockerfile(\.[^/]+)?$/.test(file),
     prepare: async (onStep) => {
-      const { hadolint } = await ensurePypiPrograms(['hadolint'], { onStep })
+      const hadolint = await ensureProgram('hadolint', onStep)
       return [hadolint, '--no-color', '--failure-threshold=style']
     },
   },
 } as const satisfies Record<string, Linter>
+
+/** Its environment is called as it is. */
+async function ensureProgram(name: PythonEnvironmentName, onStep: (step: string) => void): Promise<string> {
+  return join(await ensurePythonEnvironment(name, { onStep }), name)
+}
 
 export type LinterName = keyof typeof linters
 

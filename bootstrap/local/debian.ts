@@ -10,7 +10,6 @@ export const debianPackages = {
   ingress: ['haproxy'],
   prometheus: ['prometheus'],
   alertmanager: ['prometheus-alertmanager'],
-  linters: ['python3-pip'],
   python: ['python3-venv'],
   load: ['wrk'],
   // The font has a terminal's letters, signs and lines; Chromium brings none.

@@ -10,7 +10,8 @@ import { deleteUnused } from './tools.ts'
 import { isAtLeast } from './version.ts'
 
 /** Folders under `python-environments/`, each with a requirements.txt that pins a program and all it needs by hash. */
-export type PythonEnvironmentName = 'checkov' | 'njsscan' | 'schemathesis' | 'fastapi'
+export type PythonEnvironmentName =
+  'checkov' | 'njsscan' | 'schemathesis' | 'fastapi' | 'shellcheck' | 'hadolint' | 'zizmor'
 
 export interface EnsurePythonEnvironmentOptions {
   readonly signal?: AbortSignal
@@ -104,9 +105,12 @@ async function install(
   } catch (error) {
     signal?.throwIfAborted()
     if (!(error instanceof CommandFailed)) throw error
-    throw new Error(`${name} could not be installed from PyPI:\n${lastLines(error.stderr || error.stdout)}`, {
-      cause: error,
-    })
+    throw new Error(
+      `${name} could not be installed from PyPI for ${process.arch}:\n${lastLines(error.stderr || error.stdout)}`,
+      {
+        cause: error,
+      },
+    )
   }
   await writeFile(join(folder, wholeFile), '')
   await deleteUnused(cacheDir('python-environments', name))
