@@ -26,6 +26,8 @@ t.before(async () => {
   await shell('kubectl wait --for=condition=Established --timeout=60s crd/deliveries.windlass.dev')
   await shell('kubectl apply --server-side --filename manifests/reconciler/namespace-windlass-system.yaml')
   await shell('kubectl apply --server-side --filename manifests/reconciler')
+  // The copy that docs/install.md makes.
+  await shell('cp --recursive manifests/reconciler ~/windlass')
   await shell('kubectl apply --server-side --force-conflicts --filename manifests/predictor/operator')
   await shell('kubectl apply --server-side --filename manifests/predictor/release')
   await tellStatus(shell)
