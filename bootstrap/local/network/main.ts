@@ -2,16 +2,21 @@
 // NetworkPolicies of the API beside them. Runs in the cluster's network namespace until it is ended.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
+import { mkdir, readdir, readFile, watch } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { entriesOf, type WatchedKind, watchedKinds } from './watched.ts'
+import { addressesOf, entriesOf, type WatchedKind, watchedKinds } from './watched.ts'
 import { parseConntrack } from './conntrack.ts'
 import type { Entry } from './recording.ts'
 
-const { values } = parseArgs({ options: { kubectl: { type: 'string' }, out: { type: 'string' } }, strict: true })
-const { kubectl, out } = values
-if (kubectl === undefined || out === undefined) throw new Error('usage: main.ts --kubectl PROGRAM --out FILE')
+const text = { type: 'string' } as const
+const { values } = parseArgs({ options: { kubectl: text, attachments: text, out: text }, strict: true })
+const { kubectl, attachments, out } = values
+if (kubectl === undefined || attachments === undefined || out === undefined) {
+  throw new Error('usage: main.ts --kubectl PROGRAM --attachments FOLDER --out FILE')
+}
 
 const file = createWriteStream(out, { flags: 'a' })
 const children = new Set<ChildProcess>()
@@ -24,6 +29,7 @@ process.once('SIGTERM', () => {
 })
 
 void followConnections()
+void followAttachments(attachments)
 for (const kind of watchedKinds) void followObjects(kind)
 
 function write(entry: Entry): void {
@@ -40,6 +46,27 @@ async function followConnections(): Promise<void> {
   if (stopped.signal.aborted) return
   write({ kind: 'lost', why: `conntrack ended: ${reason}` })
   process.exitCode = 1
+}
+
+/** The network plugin's folder: a file for each pod, while it has its address. */
+async function followAttachments(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const told = new Set<string>()
+  const tell = async (name: string): Promise<void> => {
+    if (told.has(name)) return
+    // It may be gone again, or be written still: then it changes once more.
+    const entries = await readFile(join(folder, name), 'utf8').then(addressesOf, () => undefined)
+    if (entries === undefined || told.has(name)) return
+    told.add(name)
+    for (const entry of entries) write(entry)
+  }
+  const changes = watch(folder, { signal: stopped.signal })
+  for (const name of await readdir(folder)) void tell(name).catch(() => undefined)
+  try {
+    for await (const { filename } of changes) if (filename !== null) await tell(filename).catch(() => undefined)
+  } catch (error) {
+    if (!stopped.signal.aborted) write({ kind: 'lost', why: `attachments are not followed any more: ${String(error)}` })
+  }
 }
 
 /** A watch ends now and then, and with the API server; it is begun anew, which tells everything again. */

@@ -14,7 +14,8 @@ function fileOf({ stateDir }: NativeCluster): string {
 /** From now on, and as long as the cluster is up, every connection in it is written down. */
 export async function recordConnections(cluster: NativeCluster, signal?: AbortSignal): Promise<void> {
   const program = join(import.meta.dirname, 'main.ts')
-  const args = [program, '--kubectl', cluster.kubectl, '--out', fileOf(cluster)]
+  const attachments = join(cluster.stateDir, 'cni', 'results')
+  const args = [program, '--kubectl', cluster.kubectl, '--attachments', attachments, '--out', fileOf(cluster)]
   const started = await cluster.startProcess(processName, process.execPath, args, {
     env: { KUBECONFIG: cluster.kubeconfig },
   })

@@ -44,6 +44,15 @@ t.test('a connection is judged by the policies that stood when it was opened', a
   )
 })
 
+t.test('a pod that was gone before the API had its address is known by what the network plugin gave it', async (t) => {
+  const { ip: _, ...fleeting } = pod('fleeting', '', 100) as Extract<Entry, { kind: 'pod' }>
+  const given: Entry = { kind: 'address', ip: '10.244.0.9', namespace: 'app', name: 'fleeting' }
+  const open = connection('10.244.0.9', '10.77.0.2', 150)
+  t.same(verdicts([open, fleeting, given]), ['app/fleeting > node: allowed'])
+  t.match(judgeRecording([open, fleeting], place).unjudged, [/10\.244\.0\.9 to .*no such pod/])
+  t.match(judgeRecording([open, given], place).unjudged, [/no such pod/], 'one that the API never had is none')
+})
+
 t.test('an address is of the pod that had it then, known of before the connection or after', async (t) => {
   const entries = [
     connection('10.244.0.2', '10.77.0.2', 150),

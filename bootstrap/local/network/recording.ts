@@ -5,7 +5,10 @@ import { isInCidr, judge } from './policy.ts'
 /** What the recorder writes, a line each, in the order in which it came to know of it. */
 export type Entry =
   | ({ readonly kind: 'connection'; readonly atMs: number } & Connection)
-  | { readonly kind: 'pod'; readonly ip: string; readonly createdAtMs: number; readonly pod: PodEnd }
+  /** The API may have no address of one that is soon gone. */
+  | { readonly kind: 'pod'; readonly ip?: string; readonly createdAtMs: number; readonly pod: PodEnd }
+  /** Given to a pod by the network plugin. */
+  | { readonly kind: 'address'; readonly ip: string; readonly namespace: string; readonly name: string }
   | { readonly kind: 'namespace'; readonly name: string; readonly labels: Readonly<Record<string, string>> }
   | { readonly kind: 'policy'; readonly policy: NetworkPolicy; readonly isDeleted: boolean }
   /** The list of policies begins anew. */
@@ -48,6 +51,7 @@ export function judgeRecording(entries: readonly Entry[], place: Place): Judgeme
   for (const entry of entries) {
     switch (entry.kind) {
       case 'pod':
+      case 'address':
         break
       case 'namespace':
         namespaces[entry.name] = entry.labels
@@ -88,14 +92,26 @@ interface Owner {
   readonly pod: PodEnd
 }
 
-/** All pods that had an address, the youngest first, each as it was last seen. */
+/** All pods that had an address, by the word of the API or of the network plugin, the youngest first, as last seen. */
 function podsByAddress(entries: readonly Entry[]): ReadonlyMap<string, readonly Owner[]> {
   const found = new Map<string, Map<string, Owner>>()
+  const ownersOf = (ip: string): Map<string, Owner> => {
+    const owners = found.get(ip) ?? new Map<string, Owner>()
+    found.set(ip, owners)
+    return owners
+  }
+  const pods = new Map<string, Owner>()
   for (const entry of entries) {
     if (entry.kind !== 'pod') continue
-    const owners = found.get(entry.ip) ?? new Map<string, Owner>()
-    owners.set(`${entry.pod.namespace}/${entry.pod.name}`, entry)
-    found.set(entry.ip, owners)
+    const key = `${entry.pod.namespace}/${entry.pod.name}`
+    pods.set(key, entry)
+    if (entry.ip !== undefined) ownersOf(entry.ip).set(key, entry)
+  }
+  for (const entry of entries) {
+    if (entry.kind !== 'address') continue
+    const key = `${entry.namespace}/${entry.name}`
+    const [owners, pod] = [ownersOf(entry.ip), pods.get(key)]
+    if (pod !== undefined && !owners.has(key)) owners.set(key, pod)
   }
   return new Map(
     [...found].map(([ip, owners]) => [ip, [...owners.values()].toSorted((a, b) => b.createdAtMs - a.createdAtMs)]),

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { entriesOf } from './watched.ts'
+import { addressesOf, entriesOf } from './watched.ts'
 
 const metadata = {
   name: 'server-1',
@@ -8,11 +8,11 @@ const metadata = {
   labels: { app: 'server' },
 }
 
-t.test('a pod counts from when it has an address of its own', async (t) => {
+t.test('a pod is known with its address, once it has one of its own', async (t) => {
   const spec = { containers: [{ ports: [{ name: 'http', containerPort: 8080 }, { containerPort: 9 }] }, {}] }
   const event = (more: object) => JSON.stringify({ type: 'MODIFIED', object: { metadata, spec, ...more } })
 
-  t.same(entriesOf('pods', event({ status: {} })), [])
+  t.match(entriesOf('pods', event({ status: {} })), [{ kind: 'pod', ip: undefined, pod: { name: 'server-1' } }])
   t.same(entriesOf('pods', event({ status: { podIP: '10.77.0.2' }, spec: { ...spec, hostNetwork: true } })), [])
   t.same(entriesOf('pods', event({ status: { podIP: '10.244.0.7' } })), [
     {
@@ -37,4 +37,20 @@ t.test('a policy goes, the labels of a Namespace stay for what was opened in it'
     { kind: 'namespace', name: 'server-1', labels: { app: 'server' } },
   ])
   t.same(entriesOf('namespaces', JSON.stringify({ type: 'DELETED', object: { metadata } })), [])
+})
+
+t.test('an attachment tells what address a pod was given', async (t) => {
+  const cniArgs = [
+    ['IgnoreUnknown', '1'],
+    ['K8S_POD_NAMESPACE', 'app'],
+    ['K8S_POD_NAME', 'server-1'],
+  ]
+  const attachment = (address: string) =>
+    JSON.stringify({ kind: 'cniCacheV1', cniArgs, result: { ips: [{ address }] } })
+  t.same(addressesOf(attachment('10.244.0.7/32')), [
+    { kind: 'address', ip: '10.244.0.7', namespace: 'app', name: 'server-1' },
+  ])
+  t.same(addressesOf(attachment('127.0.0.1/8')), [], 'each has that')
+  t.same(addressesOf('{"cniArgs":[],"result":{"ips":[{"address":"10.244.0.7/32"}]}}'), [])
+  t.throws(() => addressesOf(attachment('10.244.0.7/32').slice(0, 40)), SyntaxError, 'it is written still')
 })

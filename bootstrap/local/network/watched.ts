@@ -45,10 +45,28 @@ export function entriesOf(kind: WatchedKind, line: string): readonly Entry[] {
 function podEntries({ metadata, spec, status }: WatchedObject): readonly Entry[] {
   const { name, namespace = '', labels = {}, creationTimestamp } = metadata
   const { hostNetwork = false, containers } = spec as PodSpec
-  if (status?.podIP === undefined || hostNetwork) return []
+  if (hostNetwork) return []
   const named = containers
     .flatMap(({ ports = [] }) => ports)
     .flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort] as const]))
   const pod = { kind: 'pod', namespace, name, labels, ports: Object.fromEntries(named) } as const
-  return [{ kind: 'pod', ip: status.podIP, createdAtMs: Date.parse(creationTimestamp), pod }]
+  const ip = status?.podIP
+  return [{ kind: 'pod', ...(ip !== undefined && { ip }), createdAtMs: Date.parse(creationTimestamp), pod }]
+}
+
+/** What libcni keeps of an attachment: https://github.com/containernetworking/cni/blob/main/libcni/api.go (cachedInfo) */
+interface CachedResult {
+  readonly cniArgs?: ReadonlyArray<readonly [name: string, value: string]>
+  readonly result?: { readonly ips?: ReadonlyArray<{ readonly address: string }> }
+}
+
+/** The addresses that a pod was given, whether or not the kubelet comes to tell the API server of them. */
+export function addressesOf(text: string): readonly Entry[] {
+  const { cniArgs = [], result } = JSON.parse(text) as CachedResult
+  const { K8S_POD_NAMESPACE: namespace, K8S_POD_NAME: name } = Object.fromEntries(cniArgs)
+  if (namespace === undefined || name === undefined) return []
+  return (result?.ips ?? []).flatMap(({ address }): readonly Entry[] => {
+    const [ip = ''] = address.split('/', 1)
+    return ip.startsWith('127.') || ip.includes(':') ? [] : [{ kind: 'address', ip, namespace, name }]
+  })
 }
