@@ -55,15 +55,17 @@ async function followAttachments(folder: string): Promise<void> {
   const tell = async (name: string): Promise<void> => {
     if (told.has(name)) return
     // It may be gone again, or be written still: then it changes once more.
-    const entries = await readFile(join(folder, name), 'utf8').then(addressesOf, () => undefined)
+    const entries = await readFile(join(folder, name), 'utf8')
+      .then(addressesOf)
+      .catch(() => undefined)
     if (entries === undefined || told.has(name)) return
     told.add(name)
     for (const entry of entries) write(entry)
   }
   const changes = watch(folder, { signal: stopped.signal })
-  for (const name of await readdir(folder)) void tell(name).catch(() => undefined)
+  for (const name of await readdir(folder)) void tell(name)
   try {
-    for await (const { filename } of changes) if (filename !== null) await tell(filename).catch(() => undefined)
+    for await (const { filename } of changes) if (filename !== null) await tell(filename)
   } catch (error) {
     if (!stopped.signal.aborted) write({ kind: 'lost', why: `attachments are not followed any more: ${String(error)}` })
   }

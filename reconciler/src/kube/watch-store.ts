@@ -59,7 +59,8 @@ export function createWatchStore<T extends KubeObject>(): WatchStore<T> {
   }
 }
 
-function keyOf({ metadata: { namespace, name } }: KubeObject): string {
+/** By which a watch holds an object: `NAMESPACE/NAME`, or the name alone. */
+export function keyOf({ metadata: { namespace, name } }: KubeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`
 }
 

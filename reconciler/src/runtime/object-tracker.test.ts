@@ -162,15 +162,15 @@ t.test('a pause that stands on an object is found, and ends with it', async (t) 
 t.test('what has left and is of no inventory is forgotten, and of the inventory it stays suspect', async (t) => {
   const tracker = new ObjectTracker()
   tracker.observe({ type: 'added', object: object() }, type)
-  tracker.forgetLeft(delivery, new Set())
+  tracker.forgetLeft(delivery, [])
   t.equal(tracker.toldOf(delivery, key), 1, 'what is there stays')
 
   tracker.observe({ type: 'deleted', object: object() }, type)
-  tracker.forgetLeft(delivery, new Set([key]))
+  tracker.forgetLeft(delivery, [{ ...type, name: 'web' }])
   t.equal(tracker.toldOf(delivery, key), 2)
   t.ok(tracker.isSuspect(delivery, key))
 
-  tracker.forgetLeft(delivery, new Set())
+  tracker.forgetLeft(delivery, [])
   t.equal(tracker.toldOf(delivery, key), 0)
 })
 

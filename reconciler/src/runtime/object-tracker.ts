@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { deliveryLabel } from '../api/annotations.ts'
+import type { InventoryEntry } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { entryKey } from '../core/inventory.ts'
 import { ownershipHint } from '../core/owned-fields.ts'
@@ -112,10 +113,11 @@ export class ObjectTracker {
   }
 
   /** What has left a Delivery and is not of its inventory any more is of no interest, however many releases it has had. */
-  forgetLeft(delivery: string, inventory: ReadonlySet<string>): void {
-    for (const [key, { seen }] of this.#objects.get(delivery) ?? []) {
-      if (seen === undefined && !inventory.has(key)) this.#drop(delivery, key)
-    }
+  forgetLeft(delivery: string, inventory: readonly InventoryEntry[]): void {
+    const unseen = [...(this.#objects.get(delivery) ?? [])].filter(([, { seen }]) => seen === undefined)
+    if (unseen.length === 0) return
+    const held = new Set(inventory.map(entryKey))
+    for (const [key] of unseen) if (!held.has(key)) this.#drop(delivery, key)
   }
 
   /** What was verified of a Delivery that is gone; what the watch tells goes with its objects. */

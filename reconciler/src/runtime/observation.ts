@@ -39,7 +39,7 @@ export async function observe(delivery: Delivery, desired: Desired, scope: Obser
     ...(trouble !== undefined && { trouble }),
   }
   const { rollout, inventory = [], current } = status
-  scope.tracker.forgetLeft(scope.key, new Set(inventory.map(entryKey)))
+  scope.tracker.forgetLeft(scope.key, inventory)
   if (rollout?.phase !== 'Waiting' || desired.isDeleting) scope.rolloutPods.release(scope.key)
   if (desired.isDeleting || desired.work.kind === 'invalid') return { ...base, drift: [] }
 

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../api/object.ts'
 import type { AppError } from '../core/errors.ts'
 import type { Watch, WatchEvent, WatchRequest, WatchSource } from '../kube/ports.ts'
+import { keyOf } from '../kube/watch-store.ts'
 
 interface TestWatch {
   readonly request: WatchRequest
@@ -64,8 +65,4 @@ export class TestWatches implements WatchSource {
     this.#watches.get(path)?.store.delete(keyOf(object))
     this.#watches.get(path)?.emit({ type: 'deleted', object })
   }
-}
-
-function keyOf({ metadata: { namespace, name } }: KubeObject): string {
-  return namespace === undefined ? name : `${namespace}/${name}`
 }

@@ -123,7 +123,7 @@ export class World {
     this.#watch(path, request, (event) => {
       for (const { delivery, isSuspect } of this.objects.observe(event, kind)) {
         // A label may name a Delivery that there is none of, and another one each time.
-        if (this.deliveries.get(delivery) === undefined) this.objects.forget(delivery)
+        if (this.deliveries.get(delivery) === undefined) this.objects.forgetLeft(delivery, [])
         this.#listener({ key: delivery, isStatusOnly: !isSuspect })
       }
     })
