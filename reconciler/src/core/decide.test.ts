@@ -124,7 +124,7 @@ const cases: Record<string, Case> = {
   },
   'workloads that are not ready are awaited': {
     observed: observed({ status: running(1, { rollout: rollout() }), rollout: inProgress }),
-    expected: { kind: 'await', reason: 'RolloutProgressing', message: 'r2 is rolled out: 1 of 2' },
+    expected: { kind: 'await', reason: 'RolloutProgressing', message: 'r2 is rolling out: 1 of 2' },
   },
   'workloads that were not read are awaited': {
     observed: observed({ status: running(1, { rollout: rollout() }) }),

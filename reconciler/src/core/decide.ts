@@ -12,6 +12,7 @@ import {
   refusalOf,
   repositoryOf,
   rest,
+  waitingCandidate,
   type Decision,
   type Rule,
   type Situation,
@@ -25,10 +26,11 @@ export const maxSuperseded = 3
 /** Desired and observed to what is to be done: the first rule that has an answer gives it. */
 export function decide(desired: Desired, observed: Observed, nowMs: number): Plan {
   const situation = assess(desired, observed, nowMs)
-  const { notices, candidate } = situation
+  const { notices } = situation
   const decision = firstOf(rules, situation) ?? standing(situation)
   const isBegun = decision.kind === 'start' && decision.target.kind === 'image'
-  return { ...decision, notices, ...(candidate !== undefined && !isBegun && { pending: candidate }) }
+  const pending = isBegun ? undefined : waitingCandidate(situation)
+  return { ...decision, notices, ...(pending !== undefined && { pending }) }
 }
 
 const rules: readonly Rule[] = [

@@ -51,6 +51,14 @@ const cases: Record<string, Case> = {
     observed: seen({ failed: failed({ pin: 'r2' }) }),
     expected: { kind: 'rest', reason: 'RolledBack', message: /r1 runs again$/ },
   },
+  'after a pin to an older release was gone back from, what runs again is not said to wait': {
+    desired: desired({ pin: 'r1' }),
+    observed: observed({
+      status: running(2, { failed: failed({ revision: revision(1), pin: 'r1' }), highWater: revision(1) }),
+      registry: { images: [image(2)] },
+    }),
+    expected: { kind: 'rest', reason: 'RolledBack', message: /r2 runs again; pinned to r1$/, pending: undefined },
+  },
   'a pin to what failed without it is another try': {
     desired: desired({ pin: 'r2' }),
     observed: seen({ failed: failed() }),

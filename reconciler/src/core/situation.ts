@@ -46,6 +46,17 @@ export function repositoryOf({ work }: Desired): string | undefined {
   return work.kind === 'invalid' ? undefined : work.spec.image.repository
 }
 
+/** The candidate, unless it runs: a pin to an older release that was gone back from leaves what runs above highWater. */
+export function waitingCandidate({ desired, observed: { status }, candidate }: Situation): SeenImage | undefined {
+  const { current } = status
+  const isRunning =
+    current !== undefined &&
+    current.repository === repositoryOf(desired) &&
+    current.tag === candidate?.tag &&
+    current.digest === candidate.digest
+  return isRunning ? undefined : candidate
+}
+
 export function isPinApplied({ desired, observed }: Situation): boolean {
   const { rollout } = observed.status
   // What failed counts as tried only under this very pin: else a pin is how an operator asks for it (invariant 9).

@@ -22,6 +22,7 @@ import {
   refusalOf,
   repositoryOf,
   rest,
+  waitingCandidate,
   type Decision,
   type Situation,
 } from './situation.ts'
@@ -63,13 +64,14 @@ export function standing(situation: Situation): Decision & Rest {
 
 /** The last good release runs again, and what failed is still the newest, or pinned. */
 function rolledBack(situation: Situation, runs: string): (Decision & Rest) | undefined {
-  const { desired, observed, candidate } = situation
+  const { desired, observed } = situation
   const { failed } = observed.status
   if (failed === undefined || (desired.pin !== undefined && desired.pin !== failed.pin)) return undefined
   // By what is asked now: what failed forgets its pin only as this is written.
   const held = desired.pin === undefined ? '' : `; pinned to ${shortTag(desired.pin)}`
   const pause = desired.pause.kind === 'paused' ? `; ${desired.pause.message}` : ''
-  const waits = candidate === undefined ? '' : `; ${shortTag(candidate.tag)} waits`
+  const next = waitingCandidate(situation)
+  const waits = next === undefined ? '' : `; ${shortTag(next.tag)} waits`
   const message = `${rolledBackWords(failed, runs)}${held}${waits}${pause}`
   return { ...rest('waiting', 'RolledBack', message), ...untilNextTry(situation) }
 }
@@ -99,7 +101,7 @@ function refusedAgain(situation: Situation) {
 function settled(situation: Situation, runs: string): Decision & Rest {
   const { desired, observed, candidate } = situation
   const isPinWaiting = desired.pin !== undefined && !isPinApplied(situation)
-  const next = isPinWaiting ? desired.pin : candidate?.tag
+  const next = isPinWaiting ? desired.pin : waitingCandidate(situation)?.tag
   const waits = next === undefined ? '' : `; ${shortTag(next)} waits`
   const hold = desired.pause.kind === 'paused' ? `${waits}; ${desired.pause.message}` : waits
   // What runs of another repository is not what is asked for.

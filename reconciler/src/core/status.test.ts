@@ -40,7 +40,7 @@ t.test('the summary names what waits, and why', async (t) => {
 
 t.test('a pin that waits for a pause to end is what is pending, whatever is newest', async (t) => {
   const paused = desired({ pause, pin: 'r1' })
-  const held = 'the Delivery is paused by ada'
+  const held = 'the Delivery is paused by ada; pinned to r1'
 
   t.match(describe(running(2), { pending: image(3), desired: paused }).summary, { pending: 'r1', held })
   t.match(describe(running(1), { pending: image(3), desired: paused }).summary, { pending: 'r3', held })
@@ -51,14 +51,14 @@ t.test('the summary names what is rolled out as pending, and how far it is', asy
   const standing: Standing = {
     stance: 'progressing',
     reason: 'RolloutProgressing',
-    message: 'r2 is rolled out: 1 of 2',
+    message: 'r2 is rolling out: 1 of 2',
   }
 
   t.same(describe(running(1, { rollout }), { standing }).summary, {
     running: 'r1',
     pending: 'r2',
     state: 'RolloutProgressing',
-    held: 'r2 is rolled out: 1 of 2',
+    held: 'r2 is rolling out: 1 of 2',
   })
 })
 

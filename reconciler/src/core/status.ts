@@ -100,9 +100,10 @@ function heldBy(
   ready: Condition | undefined,
   drifted: readonly DriftEntry[],
 ): string | undefined {
+  const pinned = pin === undefined ? undefined : `pinned to ${shortTag(pin)}`
   if (pause.kind === 'paused') {
-    return drifted.length === 0 ? pause.message : `${pause.message}; changed by another hand: ${listObjects(drifted)}`
+    const changed = drifted.length === 0 ? undefined : `changed by another hand: ${listObjects(drifted)}`
+    return [pause.message, changed, pinned].filter((part) => part !== undefined).join('; ')
   }
-  if (ready !== undefined && ready.status !== 'True') return ready.message
-  return pin === undefined ? undefined : `pinned to ${shortTag(pin)}`
+  return ready !== undefined && ready.status !== 'True' ? ready.message : pinned
 }

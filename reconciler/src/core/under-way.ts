@@ -101,7 +101,7 @@ function waiting(rollout: RolloutStatus, work: Work, situation: Situation): Deci
   }
   const fault = observed.rollout?.pods?.fault
   const seen = fault === undefined ? '' : `; ${fault.reason}: ${fault.message}`
-  const message = isBack ? `${what}: ${health.message}${seen}` : `${what} is rolled out: ${health.message}${seen}`
+  const message = isBack ? `${what}: ${health.message}${seen}` : `${what} is rolling out: ${health.message}${seen}`
   return { kind: 'await', reason: isBack ? 'GoingBack' : 'RolloutProgressing', message }
 }
 
