@@ -62,12 +62,20 @@ export async function watchRelease(options: TimelineOptions): Promise<Timeline> 
   }
 }
 
-/** One line for a person: the time from the push to each of the later points. */
-export function describeTimeline(timeline: Timeline): string {
-  const since = (atMs: number | undefined): string =>
-    atMs === undefined ? '?' : `${((atMs - timeline.pushedAtMs) / 1000).toFixed(2)} s`
-  const { seenAtMs, appliedAtMs, readyAtMs, servedAtMs } = timeline
-  return `pushed → seen ${since(seenAtMs)} → applied ${since(appliedAtMs)} → ready ${since(readyAtMs)} → served ${since(servedAtMs)}`
+/** One line for a person: the time from the push to each of the later points, in the order in which they came. */
+export function describeTimeline({ pushedAtMs, seenAtMs, appliedAtMs, readyAtMs, servedAtMs }: Timeline): string {
+  const points = [
+    { name: 'seen', atMs: seenAtMs },
+    { name: 'applied', atMs: appliedAtMs },
+    // The first new pod may serve before the last one is ready.
+    ...[
+      { name: 'ready', atMs: readyAtMs },
+      { name: 'served', atMs: servedAtMs },
+    ].sort((a, b) => a.atMs - b.atMs),
+  ]
+  const since = (atMs: number | undefined) =>
+    atMs === undefined ? '?' : `${((atMs - pushedAtMs) / 1000).toFixed(2)} s`
+  return ['pushed', ...points.map(({ name, atMs }) => `${name} ${since(atMs)}`)].join(' → ')
 }
 
 async function firstTime(isTrue: () => Promise<boolean>, signal: AbortSignal): Promise<number> {

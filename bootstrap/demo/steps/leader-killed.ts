@@ -38,7 +38,9 @@ export const leaderKilledReleaseCompletes: Step<DemoContext> = {
     context.takeover = { killedPod: leader.name, fromByte: await endOfAuditLog(auditLog) }
     const { ok: isOver } = await runsByDigest(context, 'last', { timeoutMs: 0, signal })
     if (isOver) throw new Error('the rollout was over before the leader was killed')
-    report(`${leader.name} is killed and gone; pods roll on, and nobody leads until its lease is over`)
+    report(
+      `${leader.name}, which led, is killed and gone: the rollout goes on, and nobody leads until the lease runs out`,
+    )
   },
   check: async (context, options) => {
     const completed = await eventually(() => isCompletedByAnother(context), options)
@@ -69,5 +71,5 @@ async function isCompletedByAnother(context: DemoContext): Promise<Verdict> {
   if (pruning === undefined) return notOk('the audit log holds no deletion of what the release no longer holds')
   const pod = podOf(pruning)
   if (pod === undefined || pod === killedPod) return notOk(`it was ${pod} that deleted it, which was killed`)
-  return ok(`${pod} deleted what the release no longer holds`)
+  return ok(`${pod} took over and deleted what the release no longer holds`)
 }

@@ -5,8 +5,8 @@ import { eventually } from '../eventually.ts'
 import { notOk, ok, type Step } from '../step.ts'
 
 const questions = [
-  { what: 'predictor pods up', query: `sum(up{namespace="${predictorNamespace}"})`, atLeast: 2 },
-  { what: 'reconciler pods up', query: `sum(up{namespace="${reconcilerNamespace}"})`, atLeast: 2 },
+  { what: 'predictor pods scraped', query: `sum(up{namespace="${predictorNamespace}"})`, atLeast: 2 },
+  { what: 'reconciler pods scraped', query: `sum(up{namespace="${reconcilerNamespace}"})`, atLeast: 2 },
   { what: 'requests that the predictor served', query: 'sum(http_requests_total)', atLeast: 1 },
   {
     what: 'releases timed from push to ready',
