@@ -3,6 +3,7 @@ import type { InventoryEntry } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { AppError } from '../core/errors.ts'
 import { referenceOf, staleEntries } from '../core/inventory.ts'
+import { ownedFieldsHash } from '../core/owned-fields.ts'
 import type { ObjectStore } from '../kube/ports.ts'
 import type { Turn } from './turn.ts'
 
@@ -60,5 +61,10 @@ function reasonToKeep(object: KubeObject, entry: InventoryEntry, { desired }: Tu
   }
   // Where it was never noted what we made, only the mark tells that it is ours.
   if (entry.uid === undefined) return owner === undefined ? 'it is not known to be ours' : undefined
-  return uid === entry.uid ? undefined : 'another hand made it anew'
+  return uid === entry.uid || isAsWritten(object, entry) ? undefined : 'another hand made it anew'
+}
+
+/** We made it anew ourselves, and its uid was never noted: another hand's would hold no field of ours. */
+function isAsWritten(object: KubeObject, { hash }: InventoryEntry): boolean {
+  return hash !== undefined && ownedFieldsHash(object) === hash
 }

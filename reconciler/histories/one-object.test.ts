@@ -1,0 +1,30 @@
+import t from 'tap'
+import type { Happening } from './happening.ts'
+import { History } from './history.ts'
+
+t.test('an object that was made anew by a process that was killed is deleted once no release holds it', async (t) => {
+  for (let after = 0; after < 8; after += 1) {
+    const history = new History({}, () => {})
+    await play(history, push({ hasExtra: true }))
+    await play(history, { kind: 'mishap', mishap: { kind: 'kill', after, moment: 'after' } })
+    await play(history, { kind: 'hand', hand: 'delete', object: 'ConfigMap/extra' })
+    history.leader.wire.forgetMishap()
+    t.ok(history.cluster.objects.has('ConfigMap/extra'), `it is there again: ${after}`)
+
+    await play(history, push({ hasExtra: false }))
+    t.notOk(history.cluster.objects.has('ConfigMap/extra'), `killed after ${after} requests`)
+    history.end()
+  }
+})
+
+/** With all that follows within a minute. */
+async function play(history: History, happening: Happening): Promise<void> {
+  await history.clock.advance(0)
+  await history.play(happening)
+  await history.poll()
+  await history.clock.advance(60_000)
+}
+
+function push({ hasExtra }: { readonly hasExtra: boolean }): Happening {
+  return { kind: 'push', sequence: 'next', bundles: 'one', nature: 'good', hasExtra }
+}
