@@ -17,6 +17,25 @@ t.test('an object that was made anew by a process that was killed is deleted onc
   }
 })
 
+t.test('an object that another tool holds by apply holds up the correction of no other', async (t) => {
+  const history = new History({}, () => {})
+  t.teardown(() => history.end())
+  await play(history, push({ hasExtra: true }))
+  await play(history, { kind: 'hand', hand: 'takeByApply', object: 'ConfigMap/settings' })
+  t.match(ready(history), { status: 'False', reason: 'FieldConflict' })
+
+  await play(history, { kind: 'hand', hand: 'delete', object: 'ConfigMap/extra' })
+  await play(history, { kind: 'hand', hand: 'change', object: 'Deployment/web' })
+  t.ok(history.cluster.objects.has('ConfigMap/extra'), 'what was deleted is made anew')
+  t.match(JSON.stringify(history.cluster.get('Deployment/web')), /@sha256:/, 'what was changed is taken back')
+  t.match(ready(history), { status: 'False', reason: 'FieldConflict' }, 'it is told still')
+  const { uid } = history.cluster.objects.get('ConfigMap/extra') ?? {}
+  t.match(
+    history.cluster.delivery?.status?.inventory?.find(({ name }) => name === 'extra'),
+    { uid },
+  )
+})
+
 /** With all that follows within a minute. */
 async function play(history: History, happening: Happening): Promise<void> {
   await history.clock.advance(0)
@@ -27,4 +46,8 @@ async function play(history: History, happening: Happening): Promise<void> {
 
 function push({ hasExtra }: { readonly hasExtra: boolean }): Happening {
   return { kind: 'push', sequence: 'next', bundles: 'one', nature: 'good', hasExtra }
+}
+
+function ready({ cluster }: History) {
+  return cluster.delivery?.status?.conditions?.find(({ type }) => type === 'Ready')
 }

@@ -1,6 +1,7 @@
 import type { InventoryEntry } from '../api/delivery.ts'
 import type { Standing } from '../core/conditions.ts'
 import type { Work } from '../core/desired.ts'
+import { AppError } from '../core/errors.ts'
 import { courseOf } from '../core/failing.ts'
 import { noteHindrance } from '../core/hindrance.ts'
 import { entryKey, updateEntries } from '../core/inventory.ts'
@@ -10,11 +11,13 @@ import { letOut } from '../core/quarantine.ts'
 import { appliedRevision, keepSnapshot } from '../core/releases.ts'
 import { objectKey } from '../core/replicas.ts'
 import { claimRollout, finishRollout, freezeRollout, prunedObjects, thawRollout } from '../core/rollout.ts'
+import { listObjects } from '../core/situation.ts'
 import { endOfWait } from '../core/under-way.ts'
 import type { ObjectStore, PodSource } from '../kube/ports.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { begin, type BeginScope } from './begin.ts'
 import { endDelivery, type DeletionScope } from './deletion.ts'
+import { forEachObject } from './each-object.ts'
 import { fail, type FailScope } from './fail.ts'
 import { pruneObjects } from './prune.ts'
 import { releasedObjects } from './released-objects.ts'
@@ -150,13 +153,29 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
     drift: plan.objects,
   })
   const entries: InventoryEntry[] = []
-  for (const object of drifted) entries.push(await writeObject(object, turn, scope))
+  try {
+    await forEachObject(drifted, async (object) => {
+      entries.push(await writeObject(object, turn, scope))
+    })
+  } catch (error) {
+    const isGivenUp = !(error instanceof AppError) || error.kind === 'aborted'
+    if (!isGivenUp && entries.length > 0) await noteCorrected(entries, turn, scope)
+    throw error
+  }
+  await noteCorrected(entries, turn, scope)
+  return atOnce
+}
+
+async function noteCorrected(
+  entries: readonly InventoryEntry[],
+  turn: Turn,
+  { metrics }: Pick<ActScope, 'metrics'>,
+): Promise<void> {
   turn.forgetRollout()
   await turn.store({ ...turn.status, inventory: updateEntries(turn.status.inventory ?? [], entries) })
-  turn.tell('DriftCorrected', 'Correct', plan.message)
-  turn.log.info({ objects: entries.length, reason: plan.reason }, 'drift corrected')
-  scope.metrics.driftCorrected(turn.desired, entries.length)
-  return atOnce
+  turn.tell('DriftCorrected', 'Correct', `taken back: ${listObjects(entries)}`)
+  turn.log.info({ objects: entries.length, reason: 'DriftCorrected' }, 'drift corrected')
+  metrics.driftCorrected(turn.desired, entries.length)
 }
 
 function standingOf({ reason, message }: Plan, stance: Stance): Standing {

@@ -5,14 +5,15 @@ import { AppError } from '../core/errors.ts'
 import { referenceOf, staleEntries } from '../core/inventory.ts'
 import { ownedFieldsHash } from '../core/owned-fields.ts'
 import type { ObjectStore } from '../kube/ports.ts'
+import { forEachObject } from './each-object.ts'
 import type { Turn } from './turn.ts'
 
 /** Deletes what the newest release no longer holds; throws AppError where something of it could not be deleted yet. */
 export async function pruneObjects(turn: Turn, objects: Pick<ObjectStore, 'get' | 'remove'>): Promise<void> {
   const assertRemovable = (object: KubeObject) => turn.assertWritable(object)
-  for (const entry of staleEntries(turn.status.inventory ?? [])) {
+  await forEachObject(staleEntries(turn.status.inventory ?? []), async (entry) => {
     await removeObject(entry, { turn, objects, assertRemovable })
-  }
+  })
 }
 
 export interface RemovalScope {

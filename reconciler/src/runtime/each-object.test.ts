@@ -1,0 +1,35 @@
+import t from 'tap'
+import { AppError } from '../core/errors.ts'
+import { forEachObject } from './each-object.ts'
+
+const held = new AppError({ kind: 'waiting', reason: 'FieldConflict', message: 'held' })
+const moved = new AppError({ kind: 'retryable', reason: 'ApiConflict', message: 'moved' })
+const ofAll: Record<string, Error> = {
+  'the API server does not answer': new AppError({ kind: 'retryable', reason: 'ApiUnavailable', message: 'away' }),
+  'the lease is lost': new AppError({ kind: 'aborted', reason: 'LeaseLost', message: 'lost' }),
+  'there is a bug': new TypeError('a bug'),
+}
+
+t.test('what is in the way of one is thrown once all others had their turn, the first of it', async (t) => {
+  const { done, run } = setUp({ b: held, c: moved })
+  await t.rejects(run(), held)
+  t.same(done, ['a', 'd'])
+})
+
+for (const [what, error] of Object.entries(ofAll)) {
+  t.test(`where ${what} none is tried after it`, async (t) => {
+    const { done, run } = setUp({ b: error })
+    await t.rejects(run(), error)
+    t.same(done, ['a'])
+  })
+}
+
+function setUp(errors: Readonly<Record<string, Error>>) {
+  const done: string[] = []
+  const run = async () =>
+    forEachObject(['a', 'b', 'c', 'd'], async (name) => {
+      if (errors[name] !== undefined) throw errors[name]
+      done.push(name)
+    })
+  return { done, run }
+}
