@@ -20,6 +20,7 @@ export interface DeletionScope {
 /** What is in the way passes or is mended by somebody, within the few minutes that there are. */
 const againMs = 10_000
 const mostNamed = 5
+const isPausedWords = 'it is paused'
 
 /** Before anything is delivered, for a Delivery may be deleted at any time after. */
 export async function keepFinalizer(turn: Turn, finalizers: FinalizerWriter): Promise<void> {
@@ -81,7 +82,7 @@ async function removeAll(turn: Turn, scope: DeletionScope): Promise<Removed> {
   for (const entry of deliveredBy(turn, scope).toReversed()) {
     const name = `${entry.kind}/${entry.name}`
     try {
-      const why = isPaused(entry, turn, scope.world) ? 'it is paused' : await removeOne(entry, turn, scope)
+      const why = isPaused(entry, turn, scope.world) ? isPausedWords : await removeOne(entry, turn, scope)
       if (why !== undefined) removed.kept.push(`${name}: ${why}`)
     } catch (error) {
       if (!(error instanceof AppError) || error.kind === 'aborted') throw error
@@ -105,6 +106,8 @@ async function removeOne(entry: InventoryEntry, turn: Turn, { world, objects }: 
   return removeObject(entry, {
     turn,
     objects,
+    // Where status was lost, or its label is gone, nothing but the object tells.
+    whyKept: (object) => (turn.ownPauseOf(object).kind === 'paused' ? isPausedWords : undefined),
     assertRemovable: (object: KubeObject) => {
       if (turn.signal.aborted) throw turn.signal.reason
       const pause = pauseOfWhole(turn, world)

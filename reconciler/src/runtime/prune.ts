@@ -10,7 +10,10 @@ import type { Turn } from './turn.ts'
 
 /** Deletes what the newest release no longer holds; throws AppError where something of it could not be deleted yet. */
 export async function pruneObjects(turn: Turn, objects: Pick<ObjectStore, 'get' | 'remove'>): Promise<void> {
-  const assertRemovable = (object: KubeObject) => turn.assertWritable(object)
+  const assertRemovable = (object: KubeObject) => {
+    turn.assertWritable(object)
+    turn.assertNotPaused(object)
+  }
   await forEachObject(staleEntries(turn.status.inventory ?? []), async (entry) => {
     await removeObject(entry, { turn, objects, assertRemovable })
   })
@@ -21,15 +24,17 @@ export interface RemovalScope {
   readonly objects: Pick<ObjectStore, 'get' | 'remove'>
   /** Asked right before the deletion is sent; throws AppError where it must not be. */
   readonly assertRemovable: (object: KubeObject) => void
+  /** Why an object is kept beyond what keeps any: in words, as it was just read. */
+  readonly whyKept?: (object: KubeObject) => string | undefined
 }
 
 /** Why the object was kept, in words; undefined where it is gone, or on its way. */
 export async function removeObject(entry: InventoryEntry, scope: RemovalScope): Promise<string | undefined> {
-  const { turn, objects, assertRemovable } = scope
+  const { turn, objects, assertRemovable, whyKept } = scope
   const { tenant, signal } = turn
   const object = await objects.get(referenceOf(entry, tenant.namespace), tenant, signal)
   if (object === undefined || object.metadata.deletionTimestamp !== undefined) return undefined
-  const why = reasonToKeep(object, entry, turn)
+  const why = reasonToKeep(object, entry, turn) ?? whyKept?.(object)
   if (why !== undefined) {
     turn.log.info({ object: `${entry.kind}/${entry.name}`, why }, 'object not deleted')
     return why

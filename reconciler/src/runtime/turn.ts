@@ -162,11 +162,15 @@ export class Turn {
   }
 
   /** By its own annotations: no watch tells of a paused object whose label another hand took away. */
-  assertNotPaused({ kind, metadata: { name, annotations } }: KubeObject): void {
-    const object = `${kind}/${name}`
-    const mark = pauseMark(`${kind} ${name}`, annotations, object)
-    const pause = readPause(mark === undefined ? [] : [mark], this.nowMs())
-    if (pause.kind === 'running' || !pause.objects.includes(object)) return
+  ownPauseOf({ kind, metadata: { name, annotations } }: KubeObject): Pause {
+    const mark = pauseMark(`${kind} ${name}`, annotations, `${kind}/${name}`)
+    return readPause(mark === undefined ? [] : [mark], this.nowMs())
+  }
+
+  /** Throws AppError where the object itself says that it is not to be written. */
+  assertNotPaused(object: KubeObject): void {
+    const pause = this.ownPauseOf(object)
+    if (pause.kind === 'running' || !pause.objects.includes(`${object.kind}/${object.metadata.name}`)) return
     throw new AppError({ kind: 'waiting', reason: 'Paused', message: pause.message })
   }
 
