@@ -31,6 +31,18 @@ t.test('a paused object is not pruned, though only the object itself tells of th
   t.same(removed, ['b'])
 })
 
+t.test('deleting ends when its time is up, however many objects there are that do not answer', async (t) => {
+  const names = Array.from({ length: 400 }, (_, index) => `c-${index}`)
+  const { turn, scope, clock, released } = await setUp(t, { names, takesMs: 5_000 })
+
+  t.same(await endDelivery(turn, scope), { kind: 'after', ms: 0 })
+  t.equal(clock.nowMs(), startMs + 300_000)
+  t.same(released, [])
+
+  t.same(await endDelivery(turn, scope), { kind: 'onEvent' })
+  t.same(released, ['web'])
+})
+
 interface Scene {
   readonly names: readonly string[]
   readonly annotations?: Readonly<Record<string, Readonly<Record<string, string>>>>

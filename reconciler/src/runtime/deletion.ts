@@ -45,7 +45,7 @@ export async function endDelivery(turn: Turn, scope: DeletionScope): Promise<Nex
 
   const message = `what was delivered is deleted, until ${formatTime(ending.untilMs)} at most`
   await say(turn, message)
-  const { kept, forbidden, problems } = await removeAll(turn, scope)
+  const { kept, forbidden, problems } = await removeAll(ending.untilMs, turn, scope)
   if (problems.length > 0) {
     await say(turn, `${message}; ${listOf(problems)}`)
     return { kind: 'after', ms: Math.max(0, Math.min(againMs, ending.untilMs - turn.nowMs())) }
@@ -77,10 +77,15 @@ interface Removed {
 }
 
 /** What lets traffic in goes first: the inventory is in the order in which objects are written. */
-async function removeAll(turn: Turn, scope: DeletionScope): Promise<Removed> {
+async function removeAll(untilMs: number, turn: Turn, scope: DeletionScope): Promise<Removed> {
   const removed = { kept: [] as string[], forbidden: [] as string[], problems: [] as string[] }
   for (const entry of deliveredBy(turn, scope).toReversed()) {
     const name = `${entry.kind}/${entry.name}`
+    // Each request ends in time, and hundreds of them may not.
+    if (turn.nowMs() >= untilMs) {
+      removed.problems.push(`${name}: the time was up`)
+      break
+    }
     try {
       const why = isPaused(entry, turn, scope.world) ? isPausedWords : await removeOne(entry, turn, scope)
       if (why !== undefined) removed.kept.push(`${name}: ${why}`)
