@@ -32,6 +32,8 @@ export class Cluster {
   readonly objects = new Map<string, HeldObject>()
   /** Copies of releases, by their names. */
   readonly copies = new Map<string, string>()
+  /** As by a quota. */
+  refusesCopies = false
   readonly listeners = new Set<(change: Change) => void>()
   /** Plays the controllers, whenever an object was written. */
   onWritten: (name: string) => void = () => {}

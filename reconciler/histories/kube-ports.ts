@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { findSupportedKind } from '../src/api/kinds.ts'
 import type { KubeObject } from '../src/api/object.ts'
 import { canonicalJson } from '../src/core/canonical-json.ts'
+import { AppError } from '../src/core/errors.ts'
 import { collectionPath } from '../src/kube/paths.ts'
 import type { FinalizerWriter, ObjectStore, PodSource, SnapshotStore, StatusWriter, Tenant } from '../src/kube/ports.ts'
 import { deliveriesPath, deliveryName, nameOf, namespacesPath } from './cluster.ts'
@@ -130,6 +131,9 @@ function snapshotStore({ wire, cluster }: KubeScope): SnapshotStore {
       const hash = createHash('sha256').update(text).digest('hex')
       const name = `${delivery.metadata.name}-${hash.slice(0, 16)}`
       return wire.call({ isWrite: true, signal }, () => {
+        if (cluster.refusesCopies) {
+          throw new AppError({ kind: 'waiting', reason: 'ApiForbidden', message: 'exceeded quota' })
+        }
         cluster.copies.set(name, text)
         return { name, hash }
       })

@@ -1,3 +1,4 @@
+import type { Snapshot } from '../api/delivery.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
 import { pinOf, targetKey, type Plan, type Target } from '../core/plan.ts'
@@ -26,8 +27,11 @@ export async function begin(
 ): Promise<Refused> {
   const { memory, signal } = turn
   let prepared: Preparation
+  let snapshot: Snapshot
   try {
     prepared = await prepare(plan.target, work, turn, scope)
+    turn.assertBeginnable()
+    snapshot = await scope.snapshots.save(turn.delivery, prepared.rendered, signal)
   } catch (error) {
     const problem = error instanceof AppError ? troubleOf(error) : undefined
     if (problem === undefined) throw error
@@ -37,13 +41,10 @@ export async function begin(
   }
   delete memory.trouble
   memory.refusals = []
-  const objects = prepared.rendered
-  turn.assertBeginnable()
-  const snapshot = await scope.snapshots.save(turn.delivery, objects, signal)
   const revision = { ...prepared.revision, snapshot }
   await writeAhead({ ...prepared, revision }, plan, work, turn)
   memory.healths.clear()
-  memory.rendered = { revision, objects, snapshot }
+  memory.rendered = { revision, objects: prepared.rendered, snapshot }
   return writeFirst(prepared.dryRuns, plan, work, turn, scope)
 }
 
