@@ -7,7 +7,9 @@ import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { deliveryLabel } from '../api/annotations.ts'
 import { apiVersion, kind, type Delivery } from '../api/delivery.ts'
+import { mostObjectBytes } from '../core/bundle-rules.ts'
 import { canonicalJson } from '../core/canonical-json.ts'
+import { AppError } from '../core/errors.ts'
 import { refusedError, type KubeClient, type KubeRequest } from './client.ts'
 import type { KubeObject, Snapshot, SnapshotStore } from './ports.ts'
 
@@ -19,6 +21,8 @@ const compress = promisify(gzip)
 const decompress = promisify(gunzip)
 // A bundle has at most 512 KiB compressed; more than this is no release of ours.
 const maxBytes = 64 * 1024 * 1024
+/** Of the copy as it is stored: the rest of the object has room beside it. */
+const mostContentBytes = mostObjectBytes - 64 * 1024
 // Leaves room for the hash in a name of 253 characters.
 const maxPrefixLength = 200
 
@@ -36,10 +40,9 @@ export function createSnapshotStore(client: KubeClient): SnapshotStore {
   }
 
   async function create(delivery: Delivery, snapshot: Snapshot, text: string, signal: AbortSignal): Promise<boolean> {
-    const request = {
-      ...requestOf(delivery, 'POST', 'keep', signal),
-      body: revisionOf(delivery, snapshot, await compress(text)),
-    }
+    const content = (await compress(text)).toString('base64')
+    if (content.length > mostContentBytes) throw tooLarge(content.length)
+    const request = { ...requestOf(delivery, 'POST', 'keep', signal), body: revisionOf(delivery, snapshot, content) }
     const answer = await client.send(request)
     if (answer.ok) return true
     if (answer.refusal.code === 409) return false
@@ -73,13 +76,13 @@ export function createSnapshotStore(client: KubeClient): SnapshotStore {
       return JSON.parse(text) as readonly KubeObject[]
     },
     async prune(delivery, keep, signal) {
-      const { items } = await client.request<{ readonly items: readonly ControllerRevision[] }>({
+      const { items } = await client.request<{ readonly items: readonly ControllerRevision[] | null }>({
         ...requestOf(delivery, 'GET', 'list', signal),
         query: { labelSelector: `${deliveryLabel}=${delivery.metadata.name}` },
         accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
       })
       const kept = new Set(keep.map(({ name }) => name))
-      const old = items.filter((item) => isOwned(item, delivery) && !kept.has(item.metadata.name))
+      const old = (items ?? []).filter((item) => isOwned(item, delivery) && !kept.has(item.metadata.name))
       for (const revision of old) await remove(delivery, revision, signal)
     },
   }
@@ -101,17 +104,23 @@ function requestOf(
   }
 }
 
-function revisionOf({ metadata }: Delivery, { name }: Snapshot, content: Buffer): object {
+function revisionOf({ metadata }: Delivery, { name }: Snapshot, content: string): object {
   return {
     metadata: {
       name,
       labels: { [deliveryLabel]: metadata.name },
       ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true }],
     },
-    data: { gzip: content.toString('base64') },
+    data: { gzip: content },
     // The order of copies is the Delivery's to know; the field is required.
     revision: 1,
   }
+}
+
+/** What a bundle's aliases repeat is written out, and packs worse than the bundle: no limit of the bundle bounds it. */
+function tooLarge(bytes: number): AppError {
+  const message = `the copy that is kept of a release would have ${bytes} bytes, ${mostContentBytes} at most are taken: make the manifests smaller, with what their aliases repeat`
+  return new AppError({ kind: 'terminal', reason: 'BundleInvalid', message })
 }
 
 function snapshotOf({ metadata }: Delivery, text: string): Snapshot {
