@@ -52,6 +52,22 @@ t.test(
   },
 )
 
+t.test(
+  'such a kind is watched by each replica, so that a pause on its objects is known to who comes to lead',
+  async (t) => {
+    const { world, watches, start } = setUp()
+    const started = start()
+    watches.syncAll()
+    await started
+    const route = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', name: 'web' }
+    const delivered = delivery({ status: { inventory: [route] } })
+
+    watches.tell(deliveries, asObject(delivered))
+    watches.tell(routes, managed({ annotations: { [operatorAnnotations.paused]: 'true' } }))
+    t.match(world.pausesOf(delivered), [{ on: 'HTTPRoute web' }])
+  },
+)
+
 t.test('a change of a Delivery, of its Namespace and of its objects brings back its key', async (t) => {
   const { watches, start, changes } = setUp()
   const started = start()

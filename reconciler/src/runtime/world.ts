@@ -145,6 +145,8 @@ export class World {
   }
 
   #onDelivery(event: WatchEvent<KubeObject>): void {
+    // Also where this replica does not lead: a pause on such an object must be known from the first moment that it does.
+    if (event.type !== 'synced' && event.type !== 'deleted') this.follow(inventoryOf(event.object))
     const changed = event.type === 'synced' ? this.deliveries.listed() : [this.deliveries.observe(event)]
     for (const key of changed) if (key !== undefined) this.#listener({ key, isStatusOnly: false })
   }
@@ -161,3 +163,8 @@ export class World {
 }
 
 const namespacesPath = '/api/v1/namespaces'
+
+/** The API server has checked it against the schema from which the type is made. */
+function inventoryOf(delivery: KubeObject): readonly InventoryEntry[] {
+  return (delivery as unknown as Delivery).status?.inventory ?? []
+}
