@@ -59,6 +59,38 @@ t.test('all who follow a schedule are called, until they stop', async (t) => {
   t.same(calls, [])
 })
 
+t.test('a clock that is set back keeps no schedule waiting', async (t) => {
+  const schedules = setUp()
+  const RealDate = Date
+  let aheadMs = 0
+  class SteppedDate extends RealDate {
+    constructor(...given: [] | [number]) {
+      super(...(given.length === 0 ? ([RealDate.now() + aheadMs] as const) : given))
+    }
+
+    static override now(): number {
+      return RealDate.now() + aheadMs
+    }
+  }
+  globalThis.Date = SteppedDate as DateConstructor
+  t.teardown(() => {
+    globalThis.Date = RealDate
+  })
+  let calls = 0
+  const called = Promise.withResolvers<void>()
+  const stop = schedules.follow('* * * * * *', 'UTC', () => {
+    calls += 1
+    if (calls === 1) aheadMs = -3_600_000
+    if (calls === 3) called.resolve()
+  })
+  t.teardown(stop)
+
+  const beganMs = performance.now()
+  await called.promise
+  t.ok(performance.now() - beganMs < 10_000, 'it is called on')
+  t.equal(calls, 3)
+})
+
 async function once(t: Test, follow: (call: (untilNextMs: number) => void) => () => void): Promise<number> {
   return new Promise((resolve) => {
     const stop = follow(resolve)

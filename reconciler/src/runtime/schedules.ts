@@ -1,4 +1,4 @@
-import { createTask, validateDetailed, type TaskOptions } from 'node-cron'
+import { createTask, validateDetailed, type ScheduledTask, type TaskOptions } from 'node-cron'
 import { BoundedMap } from '../core/bounded-map.ts'
 import type { Log } from '../telemetry/log.ts'
 
@@ -20,6 +20,11 @@ interface Shared {
   readonly stop: () => void
 }
 
+/** How late it may be seen that the clock was set. */
+const longestWaitMs = 60_000
+/** A timer may fire a little before its time, which is not to come twice then. */
+const earlyMs = 50
+
 /** A schedule without a next time takes a tenth of a second to be known as one, and each reconcile asks. */
 const mostProblems = 1_024
 
@@ -35,17 +40,36 @@ export function cronSchedules(log: Log): Schedules {
     error: (message: string | Error) => log.error({ err: message }, 'schedule failed'),
   }
 
+  /**
+   * node-cron tells the times alone, and is never started: it waits for a point of the wall clock, so that a clock that is
+   * set back by an hour stops it for one, and it goes through all that it missed, half a millisecond each.
+   */
   function begin(schedule: string, timeZone: string): Shared {
     const listeners: Shared['listeners'] = new Set()
-    const onTime = () => {
-      const untilNextMs = task.msToNext() ?? 0
+    const task = createTask(schedule, () => {}, { timezone: timeZone, logger })
+    let timer: NodeJS.Timeout
+
+    function arm(): number {
+      const untilNextMs = msToNext(task)
+      const isNear = untilNextMs <= longestWaitMs
+      timer = setTimeout(isNear ? onTime : arm, isNear ? untilNextMs : longestWaitMs)
+      return untilNextMs
+    }
+
+    /** A process that was stopped or busy calls once when it comes back, however late it is. */
+    function onTime(): void {
+      const untilNextMs = arm()
       for (const listener of listeners) listener(untilNextMs)
     }
-    // A process that was stopped or busy polls once when it comes back, however late it is.
-    const options = { timezone: timeZone, logger, suppressMissedWarning: true, missedExecutionTolerance: 86_400_000 }
-    const task = createTask(schedule, onTime, options)
-    void task.start()
-    return { listeners, stop: () => void task.destroy() }
+
+    arm()
+    return {
+      listeners,
+      stop() {
+        clearTimeout(timer)
+        void task.destroy()
+      },
+    }
   }
 
   return {
@@ -69,6 +93,13 @@ export function cronSchedules(log: Log): Schedules {
       }
     },
   }
+}
+
+function msToNext(task: Pick<ScheduledTask, 'getNextRuns'>): number {
+  const nowMs = Date.now()
+  const untilMs = (times: readonly Date[]) => (times.at(-1)?.getTime() ?? nowMs) - nowMs
+  const ms = untilMs(task.getNextRuns(1))
+  return ms > earlyMs ? ms : untilMs(task.getNextRuns(2))
 }
 
 function problemOf(schedule: string, timeZone: string, logger: Logger): string | undefined {
