@@ -34,6 +34,8 @@ export class Cluster {
   readonly copies = new Map<string, string>()
   /** As by a quota. */
   refusesCopies = false
+  /** Why an object is not taken, as by validation; a dry run takes it. */
+  refusalOf: (object: KubeObject) => AppError | undefined = () => undefined
   readonly listeners = new Set<(change: Change) => void>()
   /** Plays the controllers, whenever an object was written. */
   onWritten: (name: string) => void = () => {}
@@ -124,6 +126,8 @@ export class Cluster {
     const wanted = leavesOf(object)
     const after = applyTo(before ?? this.#newObject(object), fieldManager, wanted, this.#clock.nowMs())
     if (isDryRun) return toKubeObject(after)
+    const refusal = this.refusalOf(object)
+    if (refusal !== undefined) throw refusal
     return toKubeObject(this.#store(before, after))
   }
 

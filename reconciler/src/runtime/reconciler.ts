@@ -4,7 +4,7 @@ import { decide } from '../core/decide.ts'
 import { readDesired } from '../core/desired.ts'
 import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
 import type { Culprit } from '../core/pod-faults.ts'
-import { nextPauseChange, readPause } from '../core/pause.ts'
+import { nextPauseChange, readPause, type PauseMark } from '../core/pause.ts'
 import { targetKey, type Plan } from '../core/plan.ts'
 import { knownReleases, knownSinceMs } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
@@ -95,13 +95,27 @@ export async function reconcile(
     const next = await act(plan, turn, { ...scope, observed, lastLog })
     memory.failures = 0
     if (plan.kind === 'start') delete memory.superseded
-    return { result: resultOf(plan), next: soonest(next, nextPauseChange(marks, nowMs), nowMs) }
+    return { result: resultOf(plan), next: soonest(next, nextByClock(turn, marks, nowMs), turn.nowMs()) }
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     const trouble = troubleOf(error)
     if (trouble === undefined) return givenUp(error, plan, turn, ports, term)
-    return failed(trouble, error, plan, turn, ports)
+    const { result, next } = await failed(trouble, error, plan, turn, ports)
+    return { result, next: soonest(next, nextByClock(turn, marks, nowMs), turn.nowMs()) }
   }
+}
+
+/**
+ * When a pause ends, what failed is due, or what was refused may be tried: no event tells, whatever else is awaited or
+ * fails. Since the reconcile began, for it may have passed meanwhile.
+ */
+function nextByClock({ status, memory }: Turn, marks: readonly PauseMark[], sinceMs: number): number | undefined {
+  const times = [
+    nextPauseChange(marks, sinceMs),
+    ...[status.failed, status.rollout].map((failed) => parseTime(failed?.nextTryAt ?? '')),
+    ...memory.refusals.map(({ untilMs }) => untilMs),
+  ].filter((ms): ms is number => ms !== undefined && ms > sinceMs)
+  return times.length === 0 ? undefined : Math.min(...times)
 }
 
 function isOverdue(turn: Turn): boolean {
@@ -273,6 +287,6 @@ async function say({ kind, reason, message }: Trouble, plan: Plan | undefined, t
 
 function soonest(next: Next, changeMs: number | undefined, nowMs: number): Next {
   if (changeMs === undefined || next.kind === 'atOnce') return next
-  const ms = changeMs - nowMs
+  const ms = Math.max(0, changeMs - nowMs)
   return next.kind === 'after' && next.ms <= ms ? next : { kind: 'after', ms }
 }
