@@ -42,6 +42,17 @@ t.test('late manifests are awaited, also while a rollout is that gets nowhere', 
   t.match(history.cluster.delivery?.status, { current: { tag: 'r3' }, history: [{}, { outcome: 'Superseded' }] })
 })
 
+t.test('a clock that is set back puts off no release', async (t) => {
+  const { history, play } = setUp()
+  await play(push)
+  await play({ ...push, bundles: 'none' })
+  await play({ kind: 'stepClock', ms: -3_600_000 })
+
+  await play({ kind: 'attach', push: 0 })
+  await history.clock.advance(60_000)
+  t.match(history.cluster.delivery?.status?.current, { tag: 'r2' })
+})
+
 /** Nothing is taken but what belongs to a rollout. */
 function setUp() {
   const history = new History({ rollout: { timeout: '10m', onFailure: 'RollBack', logs: true } }, () => {})

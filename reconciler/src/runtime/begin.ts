@@ -11,7 +11,7 @@ import type { Turn } from './turn.ts'
 import { writeFirst, type Refused, type WriteScope } from './write-objects.ts'
 
 export interface BeginScope extends WriteScope {
-  readonly clock: Pick<Clock, 'after'>
+  readonly clock: Pick<Clock, 'after' | 'monotonicMs'>
   readonly random: () => number
 }
 
@@ -36,7 +36,7 @@ export async function begin(
     const problem = error instanceof AppError ? troubleOf(error) : undefined
     if (problem === undefined) throw error
     if (plan.target.kind === 'running' && problem.kind === 'terminal') memory.isUnrecoverable = true
-    refuse(plan.target, problem, turn, scope.random())
+    refuse(plan.target, problem, turn, scope)
     return undefined
   }
   delete memory.trouble
@@ -75,18 +75,23 @@ async function writeAhead(
 }
 
 /** Remembers why a release could not begin, and when it may be tried again. */
-function refuse(target: Target, problem: Trouble, turn: Turn, random: number): void {
+function refuse(
+  target: Target,
+  problem: Trouble,
+  turn: Turn,
+  { clock, random }: Pick<BeginScope, 'clock' | 'random'>,
+): void {
   const { memory, desired, log } = turn
   const { retryAfterMs, ...said } = problem
   const key = targetKey(target)
   const times = (memory.refusals.find((known) => known.target === key)?.times ?? 0) + 1
-  const delayMs = retryDelayMs(problem.kind, { retryAfterMs, attempt: times, random })
+  const delayMs = retryDelayMs(problem.kind, { retryAfterMs, attempt: times, random: random() })
   rememberRefusal(memory, {
     ...said,
     times,
     target: key,
     generation: desired.generation,
-    ...(delayMs !== undefined && { untilMs: turn.nowMs() + delayMs }),
+    ...(delayMs !== undefined && { untilMonotonicMs: clock.monotonicMs() + delayMs }),
   })
   log.warn({ reason: said.reason, detail: said.message }, 'release refused')
 }

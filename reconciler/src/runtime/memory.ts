@@ -2,6 +2,7 @@ import type { Revision, Snapshot } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Health } from '../core/health.ts'
 import type { Refusal, Trouble } from '../core/observed.ts'
+import type { Clock } from './clock.ts'
 
 /**
  * What one process remembers of a Delivery from one reconcile to the next, to save requests and words. A restart that
@@ -36,9 +37,20 @@ export interface Memory {
   rounds: number
 }
 
-export interface CountedRefusal extends Refusal {
+export interface CountedRefusal extends Omit<Refusal, 'untilMs'> {
   /** How often the same release was refused. */
   readonly times: number
+  /** When it may be tried again, by the monotonic clock: one that is set back must put off no release. */
+  readonly untilMonotonicMs?: number
+}
+
+/** With their times by the wall clock as it stands now, by which decisions are made. */
+export function refusalsOf({ refusals }: Memory, clock: Pick<Clock, 'nowMs' | 'monotonicMs'>): readonly Refusal[] {
+  const behindMs = clock.nowMs() - clock.monotonicMs()
+  return refusals.map((counted) => {
+    const { times: _, untilMonotonicMs, ...refusal } = counted
+    return { ...refusal, ...(untilMonotonicMs !== undefined && { untilMs: untilMonotonicMs + behindMs }) }
+  })
 }
 
 /** As many kinds of targets as there are, each with one that counts. */

@@ -10,7 +10,7 @@ import { isAwaited } from '../core/releases.ts'
 import { autoscaled, isScaled, objectKey } from '../core/replicas.ts'
 import type { ObjectStore, Tenant } from '../kube/ports.ts'
 import type { Clock } from './clock.ts'
-import { seenHealth, type Memory } from './memory.ts'
+import { refusalsOf, seenHealth, type Memory } from './memory.ts'
 import type { ObjectTracker } from './object-tracker.ts'
 import { findRunning } from './recovery.ts'
 import type { RolloutPods } from './rollout-pods.ts'
@@ -22,7 +22,7 @@ export interface ObservationScope {
   readonly rolloutPods: Pick<RolloutPods, 'look' | 'release'>
   readonly registry: RegistryView
   readonly memory: Memory
-  readonly clock: Pick<Clock, 'nowMs'>
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
   readonly tenant: Tenant
   readonly signal: AbortSignal
 }
@@ -30,12 +30,12 @@ export interface ObservationScope {
 /** What is known of the world, read where it may have changed; throws AppError where something could not be read. */
 export async function observe(delivery: Delivery, desired: Desired, scope: ObservationScope): Promise<Observed> {
   const { status = {} } = delivery
-  const { registry, memory } = scope
-  const { refusals, trouble } = memory
+  const { registry, memory, clock } = scope
+  const { trouble } = memory
   const base = {
     status,
     registry,
-    refusals,
+    refusals: refusalsOf(memory, clock),
     ...(trouble !== undefined && { trouble }),
   }
   const { rollout, inventory = [], current } = status

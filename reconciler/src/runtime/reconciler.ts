@@ -17,7 +17,7 @@ import { act, type Next } from './act.ts'
 import type { Clock } from './clock.ts'
 import { keepFinalizer } from './deletion.ts'
 import { keyOf } from './delivery-cache.ts'
-import { rememberRefusal, type Memory } from './memory.ts'
+import { refusalsOf, rememberRefusal, type Memory } from './memory.ts'
 import { observe } from './observation.ts'
 import type { Poller } from './poller.ts'
 import type { RolloutPods } from './rollout-pods.ts'
@@ -95,13 +95,13 @@ export async function reconcile(
     const next = await act(plan, turn, { ...scope, observed, lastLog })
     memory.failures = 0
     if (plan.kind === 'start') delete memory.superseded
-    return { result: resultOf(plan), next: soonest(next, nextByClock(turn, marks, nowMs), turn.nowMs()) }
+    return { result: resultOf(plan), next: soonest(next, nextByClock(turn, marks, clock, nowMs), turn.nowMs()) }
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     const trouble = troubleOf(error)
     if (trouble === undefined) return givenUp(error, plan, turn, ports, term)
     const { result, next } = await failed(trouble, error, plan, turn, ports)
-    return { result, next: soonest(next, nextByClock(turn, marks, nowMs), turn.nowMs()) }
+    return { result, next: soonest(next, nextByClock(turn, marks, clock, nowMs), turn.nowMs()) }
   }
 }
 
@@ -109,11 +109,16 @@ export async function reconcile(
  * When a pause ends, what failed is due, or what was refused may be tried: no event tells, whatever else is awaited or
  * fails. Since the reconcile began, for it may have passed meanwhile.
  */
-function nextByClock({ status, memory }: Turn, marks: readonly PauseMark[], sinceMs: number): number | undefined {
+function nextByClock(
+  { status, memory }: Turn,
+  marks: readonly PauseMark[],
+  clock: Clock,
+  sinceMs: number,
+): number | undefined {
   const times = [
     nextPauseChange(marks, sinceMs),
     ...[status.failed, status.rollout].map((failed) => parseTime(failed?.nextTryAt ?? '')),
-    ...memory.refusals.map(({ untilMs }) => untilMs),
+    ...refusalsOf(memory, clock).map(({ untilMs }) => untilMs),
   ].filter((ms): ms is number => ms !== undefined && ms > sinceMs)
   return times.length === 0 ? undefined : Math.min(...times)
 }
@@ -209,7 +214,7 @@ function isSupersededAgain(
   { message }: AppError,
   { target }: Extract<Plan, { kind: 'start' }>,
   turn: Turn,
-  { random }: ReconcilerPorts,
+  { clock, random }: ReconcilerPorts,
 ): boolean {
   const { memory, desired } = turn
   const key = targetKey(target)
@@ -223,7 +228,7 @@ function isSupersededAgain(
     message: `the registry lists what it does not answer when it is asked for it: ${message}`,
     target: key,
     generation: desired.generation,
-    ...(delayMs !== undefined && { untilMs: turn.nowMs() + delayMs }),
+    ...(delayMs !== undefined && { untilMonotonicMs: clock.monotonicMs() + delayMs }),
     times: count,
   })
   return true
