@@ -228,6 +228,25 @@ t.test('a watch in which not even a bookmark comes is begun again', async (t) =>
   t.equal(requests[2]?.query.get('resourceVersion'), '7')
 })
 
+t.test('a version that the server has not come to, as after a restore, is answered by a list', async (t) => {
+  const silent: Step = (response) => response.writeHead(200).write(' ')
+  const tooLarge = {
+    kind: 'Status',
+    code: 504,
+    reason: 'Timeout',
+    message: 'Timeout: Too large resource version: 90, current: 7',
+    details: { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }] },
+  }
+  const refusing: Step = (response) => answerJson(response, 504, tooLarge)
+  for (const steps of [[silent, silent, silent], [refusing]]) {
+    const all = [listing('90', pod('one', '80')), ...steps, listing('7', pod('two', '5')), streaming([])]
+    const { events, requests, done } = await play(t, all, { tuning: { stallMs: 50 } })
+    await done
+    t.same(events, ['added one', 'synced', 'deleted one', 'added two', 'synced'])
+    t.equal(requests.at(-1)?.query.get('resourceVersion'), '7')
+  }
+})
+
 t.test('a server that cannot answer is asked ever more seldom, and never sooner than it asked', async (t) => {
   const unavailable: Step = (response) => answerJson(response, 503, { kind: 'Status', message: 'starting' })
   const { waits, restarts, watch, done } = await play(

@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { abortedError, refusedError, type KubeClient, type KubeRequest } from './client.ts'
 import { linesOf } from './lines.ts'
 import type { KubeObject, Watch, WatchEvent, WatchRequest, WatchSource } from './ports.ts'
-import { parseRefusal } from './refusal.ts'
+import { parseRefusal, type Refusal } from './refusal.ts'
 import { createWatchStore } from './watch-store.ts'
 
 /** `ended`: the server closed it in time. `expired`: listed anew. */
@@ -154,7 +154,7 @@ function startWatch<T extends KubeObject>(
       const answer = await client.stream(watchRequest)
       if (!answer.ok) {
         const error = refusedError(answer.refusal, watchRequest)
-        return { cause: answer.refusal.code === 410 ? 'expired' : 'failed', error }
+        return { cause: isOfNoUse(answer.refusal) ? 'expired' : 'failed', error }
       }
       problem = undefined
       const heard = heardOf(answer.body, () => {
@@ -189,7 +189,7 @@ function startWatch<T extends KubeObject>(
       case 'ERROR': {
         const { code } = object as { readonly code?: number }
         const refusal = parseRefusal(code ?? 500, JSON.stringify(object))
-        return { cause: code === 410 ? 'expired' : 'failed', error: refusedError(refusal, watchRequest) }
+        return { cause: isOfNoUse(refusal) ? 'expired' : 'failed', error: refusedError(refusal, watchRequest) }
       }
       default:
         throw new SyntaxError(`a watch event of type ${type}`)
@@ -208,11 +208,16 @@ function startWatch<T extends KubeObject>(
 
   async function run(): Promise<void> {
     let failures = 0
+    let wasDeaf = false
     while (!signal.aborted) {
       const startedAtMs = clock.monotonicMs()
+      const from = resourceVersion
       const { cause, error } = await round()
       if (signal.aborted) break
-      if (cause === 'expired') resourceVersion = undefined
+      // From a version that an etcd restored from a backup has not come to, nothing is told for as long as that lasts.
+      const isDeaf = cause === 'stalled' && resourceVersion === from
+      if (cause === 'expired' || (isDeaf && wasDeaf)) resourceVersion = undefined
+      wasDeaf = isDeaf
       problem = error
       hooks.restarted(request.path, cause, error)
       const isSteady = clock.monotonicMs() - startedAtMs >= steadyMs
@@ -240,6 +245,11 @@ function baseRequest({ path, tenant }: WatchRequest, verb: 'list' | 'watch', sig
 
 function selectorsOf({ labelSelector, fieldSelector }: WatchRequest) {
   return { labelSelector, fieldSelector }
+}
+
+/** The version is too old to go on from, or one that the server has not come to. */
+function isOfNoUse({ code, causes }: Refusal): boolean {
+  return code === 410 || causes.some(({ reason }) => reason === 'ResourceVersionTooLarge')
 }
 
 function acceptOf({ metadataOnly }: WatchRequest, as: string): string {
