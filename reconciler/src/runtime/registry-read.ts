@@ -1,6 +1,7 @@
 import { AppError } from '../core/errors.ts'
-import { needsFacts, type KnownReleases } from '../core/release-order.ts'
+import { comparePositions, needsFacts, type KnownReleases } from '../core/release-order.ts'
 import type { SeenImage } from '../core/releases.ts'
+import { mostTags } from '../core/tag-scan.ts'
 import type { Tag, TagHead, TagScan, TagSource } from '../registry/tag-source.ts'
 
 /** What a Delivery wants read of its registry, and what is known of it already. */
@@ -46,7 +47,14 @@ export async function readRegistry(
   const seen = await Promise.all(scan.tags.map((tag) => place(tags, tag, subject, images, nowMs, signal)))
   // Without a head the scan went back as far as anything matters; with one, what was seen before still counts.
   const kept = head === undefined ? [] : images.filter(({ tag }) => !seen.some((image) => image.tag === tag))
-  return { scan, images: [...seen, ...kept].filter(({ updatedAtMs }) => updatedAtMs >= (subject.knownSinceMs ?? 0)) }
+  const since = [...seen, ...kept].filter(({ updatedAtMs }) => updatedAtMs >= (subject.knownSinceMs ?? 0))
+  return { scan, images: newestOf(since) }
+}
+
+/** While a pause or a pin holds releases, polls add to them for months; an older one is never taken in place of a newer. */
+function newestOf(images: readonly SeenImage[]): readonly SeenImage[] {
+  if (images.length <= mostTags) return images
+  return images.toSorted((a, b) => comparePositions(b, a)).slice(0, mostTags)
 }
 
 function scanSince(
