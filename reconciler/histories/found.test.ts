@@ -55,6 +55,21 @@ const found: Readonly<Record<string, Found>> = {
     ],
     reason: 'FieldConflict',
   },
+  'a repository that is pushed to faster than its releases become ready is not starved': {
+    happenings: [push(), ...Array.from({ length: 6 }, () => push({ nature: 'slow' }))],
+    reason: 'RolloutProgressing',
+  },
+  "what the environment fails again and again is given up after five tries, and is in no one's way": {
+    happenings: [
+      push(),
+      { kind: 'pulls', isBroken: true },
+      push(),
+      ...Array.from({ length: 8 }, (): Happening => ({ kind: 'wait', ms: 10 * 60_000 })),
+      { kind: 'pulls', isBroken: false },
+      push(),
+    ],
+    reason: 'RolledBack',
+  },
   'going back that fails ends there': {
     happenings: [
       push(),

@@ -4,7 +4,9 @@ import { History } from './history.ts'
 import type { Invariant } from './invariant.ts'
 import type { Occurrence } from './occurrence.ts'
 import {
+  busyIsNotStarved,
   convictedStaysOut,
+  environmentIsNoGuilt,
   goodIsWhatWasReady,
   highWaterNeverFalls,
   newestIsChosen,
@@ -88,6 +90,8 @@ function invariants(history: History): readonly Invariant[] {
     nothingBelowHighWater,
     highWaterNeverFalls,
     convictedStaysOut,
+    environmentIsNoGuilt,
+    busyIsNotStarved,
     nothingAgainstPause,
     pauseHolds,
     verifiedIsWhatRuns(history),

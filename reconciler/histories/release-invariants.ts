@@ -1,4 +1,4 @@
-/** Which release may be rolled out: invariants 1, 2, 3, 5 and 9. */
+/** Which release may be rolled out: invariants 1, 2, 3, 5 and 9, and what they say less of. */
 import type { HighWater, Revision } from '../src/api/delivery.ts'
 import {
   annotation,
@@ -17,6 +17,8 @@ import type { History } from './history.ts'
 
 /** A read, or that it failed, is known to the reconciler this many turns of its promises later. */
 const turnsUntilKnown = 50
+const mostTries = 5
+const mostSuperseded = 3
 
 export const nothingOnPartialRead: Invariant = {
   sentence: '1: nothing is chosen after a read of the registry that failed in part, until one was whole',
@@ -121,6 +123,57 @@ export const convictedStaysOut: Invariant = {
       const { bundle } = releaseIn(occurrence.object)
       const found = convicted.find(({ bundleDigest }) => bundleDigest === bundle)
       return found && `${occurrence.object.kind} ${occurrence.object.metadata.name} of ${found.digest} was applied`
+    }
+  },
+}
+
+export const environmentIsNoGuilt: Invariant = {
+  sentence:
+    "what fails by the environment's fault is not put into quarantine, and is tried five times at most by itself",
+  watch() {
+    let tries: { readonly release: ReleaseName; readonly failures: number } | undefined
+    return (occurrence) => {
+      if (occurrence.kind === 'statusLost') tries = undefined
+      if (occurrence.kind !== 'status') return undefined
+      const begun = begunBy(occurrence)
+      if (begun !== undefined) {
+        const isAnother = tries === undefined || !isRelease(begun, tries.release)
+        if (isAnother || isAsked(begun, occurrence)) tries = { release: begun, failures: 0 }
+        if (tries !== undefined && tries.failures >= mostTries)
+          return `${begun.tag} was begun once more after it had failed ${tries.failures} times`
+      }
+      const failed = failedBy(occurrence)
+      if (failed?.fault !== 'Environment') return undefined
+      if (tries !== undefined && isRelease(failed.revision, tries.release))
+        tries = { ...tries, failures: tries.failures + 1 }
+      const { before, delivery } = occurrence
+      const isIn = (quarantine: readonly ReleaseName[] = []) =>
+        quarantine.some((entry) => isRelease(entry, failed.revision))
+      const isNew = isIn(delivery.status?.quarantine) && !isIn(before.quarantine)
+      return isNew ? `${failed.revision.tag} is in quarantine` : undefined
+    }
+  },
+}
+
+export const busyIsNotStarved: Invariant = {
+  sentence: 'of rollouts that newer releases supersede before they are decided, there are three in a row at most',
+  watch() {
+    let inARow = 0
+    return (occurrence) => {
+      if (occurrence.kind === 'statusLost') inARow = 0
+      if (occurrence.kind !== 'status') return undefined
+      const { before, delivery } = occurrence
+      const begun = begunBy(occurrence)
+      if (begun === undefined) {
+        const { rollout } = delivery.status ?? {}
+        // One that failed does not end it: going back may be superseded just as well.
+        if (rollout === undefined || rollout.phase === 'Pruning') inARow = 0
+        return undefined
+      }
+      const wasUndecided = before.rollout?.phase === 'Applying' || before.rollout?.phase === 'Waiting'
+      const isSuperseded = wasUndecided && !isAsked(begun, occurrence)
+      inARow = isSuperseded ? inARow + 1 : 0
+      return inARow > mostSuperseded ? `${begun.tag} supersedes one more after ${mostSuperseded}` : undefined
     }
   },
 }
