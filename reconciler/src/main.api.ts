@@ -66,6 +66,24 @@ t.test('a push is rolled out by the one that leads, authenticated by workload id
   })
 })
 
+t.test('a registry that the process was not told of is refused, and status says so', async (t) => {
+  const path = `/apis/${apiVersion}/namespaces/${namespace}/${plural}`
+  const { spec } = await readDelivery('web')
+  const image = { ...spec.image, repository: 'fabrikam.azurecr.io/team/web' }
+  await cluster.create(path, { apiVersion, kind, metadata: { name: 'elsewhere' }, spec: { ...spec, image } })
+
+  const conditions = async () => (await readDelivery('elsewhere')).status?.conditions ?? []
+  await until(
+    async () => (await conditions()).some(({ type, reason }) => type === 'Ready' && reason === 'RegistryNotAllowed'),
+    () => 'the registry was to be refused',
+  )
+
+  t.match(
+    (await conditions()).filter(({ type }) => type === 'Stalled'),
+    [{ status: 'True' }],
+  )
+})
+
 t.test('a leader that is killed with a release in flight is followed by one that completes it', async (t) => {
   const [leader, other] = await order()
   const sha = await push(2)
@@ -294,15 +312,18 @@ async function rollOut(): Promise<void> {
 }
 
 async function untilDelivery(describe: string, isSo: (delivery: Delivery) => boolean): Promise<Delivery> {
-  const path = `/apis/${apiVersion}/namespaces/${namespace}/${plural}/web`
   return waitFor(
     async () => {
-      const delivery = (await read(path)) as unknown as Delivery
+      const delivery = await readDelivery('web')
       return isSo(delivery) ? delivery : undefined
     },
-    async () => `${describe}; but status is ${JSON.stringify((await read(path))['status'])}`,
+    async () => `${describe}; but status is ${JSON.stringify((await readDelivery('web')).status)}`,
     { timeoutMs: patienceMs, everyMs: 50 },
   )
+}
+
+async function readDelivery(name: string): Promise<Delivery> {
+  return (await read(`/apis/${apiVersion}/namespaces/${namespace}/${plural}/${name}`)) as unknown as Delivery
 }
 
 async function read(path: string): Promise<KubeObject> {

@@ -236,6 +236,39 @@ t.test('a retry rolls out what failed once more, once', async (t) => {
   await web.untilEvent('Warning RetryNotFound')
 })
 
+t.test('a retry of what is not the last that was tried lets it out of quarantine, and rolls nothing out', async (t) => {
+  const web = await rolledOutBadly('let-out')
+  await web.until('going back to be awaited', isGoingBack)
+  await web.rollOut()
+  const { status } = await web.untilRolledBack()
+  const digest = status?.quarantine?.[0]?.digest ?? ''
+  web.registry.push()
+  web.poll()
+  await web.release('r3')
+
+  const retry = `${digest}/after-all`
+  await web.annotate({ [hand.retry]: retry })
+  const free = await web.until('the request to be heeded', ({ status }) => status?.lastHandledRetry === retry)
+
+  t.notOk(free.status?.quarantine)
+  t.notOk(free.status?.rollout)
+  t.match(free.status, { current: { tag: 'r3' } })
+  await web.untilEvent('Normal LetOut')
+})
+
+t.test('a retry may name a digest', async (t) => {
+  const web = await rolledOutBadly('retry-digest')
+  await web.until('going back to be awaited', isGoingBack)
+  await web.rollOut()
+  const { status } = await web.untilRolledBack()
+
+  await web.annotate({ [hand.retry]: status?.failed?.revision.digest ?? '' })
+
+  const again = await web.release('r2')
+  t.match(again.status, { current: { tag: 'r2' }, lastHandledRetry: /^sha256:/ })
+  t.notOk(again.status?.quarantine)
+})
+
 t.test('a release completes though the registry went down in the midst of it', async (t) => {
   const web = await running('registry-down')
   web.registry.push({ documents: [settings({ a: '2' }), workload(web.namespace)] })

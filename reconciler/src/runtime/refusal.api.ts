@@ -1,10 +1,13 @@
 import t from 'tap'
+import { apiVersion, kind, plural, type Delivery } from '../api/delivery.ts'
 import { AppError } from '../core/errors.ts'
 import { retryDelayMs } from '../core/retry.ts'
+import { mostTags } from '../core/tag-scan.ts'
+import { bundleWaitMs } from './preparation.ts'
 import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(400_000)
 
 const loop = await TestLoop.open(t)
 await loop.start()
@@ -20,6 +23,41 @@ t.test('an image without manifests is waited for, and rolled out when they come'
   web.registry.attach(tag)
 
   t.match((await web.release('r1')).status, { current: { tag: 'r1' } })
+})
+
+t.test(
+  'manifests that do not come in time are missing; meanwhile the older ones are not used in their place',
+  async (t) => {
+    const web = await running('missing')
+    web.registry.push({ hasBundle: false })
+    web.poll()
+    await web.untilReason('BundlePending')
+    await loop.stop()
+
+    await loop.start(2, bundleWaitMs)
+    const missing = await web.untilReason('BundleMissing')
+    t.equal(conditionOf(missing, 'Stalled')?.status, 'True')
+    t.match(missing.status, { current: { tag: 'r1' }, candidate: { tag: 'r2' }, highWater: { tag: 'r1' } })
+    t.notOk(missing.status?.rollout)
+    web.registry.push()
+    web.poll()
+
+    t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
+    await loop.stop()
+    await loop.start(3)
+  },
+)
+
+t.test('a newer push is not held up by one whose manifests are awaited', async (t) => {
+  const web = await running('pending-newer')
+  web.registry.push({ hasBundle: false })
+  web.poll()
+  await web.untilReason('BundlePending')
+
+  web.registry.push()
+  web.poll()
+
+  t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
 })
 
 t.test('two bundles of one revision are refused, and a newer push is not held up by them', async (t) => {
@@ -66,6 +104,37 @@ const refusedBundles: Record<string, { documents: (path: string) => readonly obj
       documents: (path) => [workload(path), { ...settings({}), metadata: { name: 'settings', namespace: 'default' } }],
       reason: 'BundleInvalid',
       says: /ConfigMap\/settings/,
+    },
+    'manifests with a Job': {
+      documents: (path) => [workload(path), { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate' } }],
+      reason: 'KindNotSupported',
+      says: /Job\/migrate: a Job can't be applied again/,
+    },
+    'manifests with an object of the whole cluster': {
+      documents: (path) => [
+        workload(path),
+        { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'reader' } },
+      ],
+      reason: 'KindNotSupported',
+      says: /ClusterRole\/reader/,
+    },
+    'manifests with a Delivery': {
+      documents: (path) => [workload(path), { apiVersion, kind, metadata: { name: 'other' } }],
+      reason: 'KindNotSupported',
+      says: /Delivery\/other/,
+    },
+    'manifests with an annotation of the operator': {
+      documents: (path) => [
+        workload(path),
+        { ...settings({}), metadata: { name: 'settings', annotations: { 'windlass.dev/paused': 'false' } } },
+      ],
+      reason: 'BundleInvalid',
+      says: /ConfigMap\/settings: windlass\.dev\/paused is the operator's to set/,
+    },
+    'more objects than a release may hold': {
+      documents: (path) => [workload(path), ...Array.from({ length: 200 }, (_, n) => settings({}, `settings-${n}`))],
+      reason: 'BundleInvalid',
+      says: /holds 201 objects, 200 at most/,
     },
     'manifests that the API server refuses': {
       documents: (path) => [workload(path), settings({ 'not a key!': 'x' })],
@@ -125,6 +194,10 @@ t.test('a field that another apply manager holds is not forced, and is taken whe
   t.match(conditionOf(held, 'Ready')?.message, /helm/)
   t.equal(conditionOf(held, 'Stalled')?.status, 'False')
   t.match(await web.object('v1/configmaps/settings'), { data: { a: '1', b: '2' } })
+
+  await loop.applyAs('helm', web, settings({}))
+  t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
+  t.match(await web.object('v1/configmaps/settings'), { data: { a: '1', b: '3' } })
 })
 
 t.test("an object that is somebody else's is not taken", async (t) => {
@@ -171,6 +244,11 @@ t.test('a refused release is not asked for again and again, but once more when s
   await web.annotate({ 'windlass.dev/reconcile-requested-at': 'now' })
   await loop.until(() => web.registry.asked.some((what) => what.startsWith('bundles')), 'its manifests to be read')
   await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+  web.registry.asked.length = 0
+  await web.annotate({ 'example.org/touched': 'again' })
+  web.poll()
+  await loop.until(() => web.registry.asked.includes('scan'), 'a poll after it')
+  t.same([...new Set(web.registry.asked)], ['scan'], 'the same value asks once')
 })
 
 t.test('while the registry is down what runs stays, and status says so', async (t) => {
@@ -240,6 +318,67 @@ t.test('a tag that is listed and not answered is asked for later and later, and 
   web.registry.push()
   web.poll()
   t.match((await web.release('r3')).status, { current: { tag: 'r3' } })
+})
+
+t.test('a push without a sequence after one that has it is not placed, and a later one with it is', async (t) => {
+  const web = await running('unplaced')
+  web.registry.push({ sequence: undefined })
+  web.poll()
+
+  const refused = await web.untilReason('SequenceMissing')
+  t.equal(conditionOf(refused, 'Stalled')?.status, 'True')
+  t.match(refused.status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
+  t.notOk(refused.status?.rollout)
+
+  web.registry.push()
+  web.poll()
+  t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
+})
+
+t.test('where the newest is no image that can be run, none older is tried in its place', async (t) => {
+  const web = await running('no-image')
+  web.registry.push()
+  web.registry.spoil(web.registry.push().digest)
+  web.poll()
+
+  const refused = await web.untilReason('ImageInvalid')
+
+  t.equal(conditionOf(refused, 'Stalled')?.status, 'True')
+  t.match(refused.status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
+  t.notOk(refused.status?.rollout, 'r2 is not rolled out')
+})
+
+t.test('of more tags than are read nothing is decided until a pin, and from there on newer ones count', async (t) => {
+  const web = await running('too-many')
+  for (let n = 0; n <= mostTags; n += 1) web.registry.push()
+  const { latest } = web.registry
+  web.poll()
+
+  const stalled = await web.untilReason('TooManyTags')
+  t.equal(conditionOf(stalled, 'Stalled')?.status, 'True')
+  t.match(stalled.status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
+  t.notOk(stalled.status?.rollout)
+
+  await web.annotate({ 'windlass.dev/pin': latest })
+  await web.release(latest)
+  await web.annotate({ 'windlass.dev/pin': null })
+  await web.untilReason('Ready')
+  web.registry.push()
+  web.poll()
+  t.match((await web.release()).status, { previous: { tag: latest } })
+})
+
+t.test("a Delivery in the reconciler's own Namespace is refused", async (t) => {
+  const web = await running('self')
+  const { spec } = await web.delivery()
+  const { admin, signal } = loop.cluster
+  const path = `/apis/${apiVersion}/namespaces/windlass-system/${plural}`
+  await loop.cluster.create(path, { apiVersion, kind, metadata: { name: 'self' }, spec })
+
+  const read = () => admin.request<Delivery>({ method: 'GET', path: `${path}/self`, what: 'read it', signal })
+  await loop.until(async () => conditionOf(await read(), 'Ready')?.reason === 'SelfManaged', 'it to be refused')
+
+  t.equal(conditionOf(await read(), 'Stalled')?.status, 'True')
 })
 
 t.test('an invalid spec stops everything until it is mended', async (t) => {

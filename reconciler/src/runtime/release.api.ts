@@ -141,6 +141,77 @@ t.test('a newer push supersedes a rollout under way', async (t) => {
   await web.untilEvent('Normal Superseded')
 })
 
+t.test('three undecided rollouts in a row are superseded, and the next is let finish', async (t) => {
+  const web = await loop.deliver('busy')
+  for (const tag of ['r1', 'r2', 'r3', 'r4']) {
+    web.registry.push()
+    web.poll()
+    await web.untilAwaited(tag)
+  }
+  web.registry.push()
+  web.poll()
+
+  const held = await web.until('r5 to wait', ({ status }) => status?.candidate?.tag === 'r5')
+  t.match(held.status?.rollout, { phase: 'Waiting', revision: { tag: 'r4' } })
+  await web.rollOut()
+
+  const delivery = await web.release('r5')
+  t.same(
+    delivery.status?.history?.map(({ tag, outcome }) => `${tag} ${outcome}`),
+    ['r5 Ready', 'r4 Ready', 'r3 Superseded', 'r2 Superseded', 'r1 Superseded'],
+  )
+})
+
+t.test('the pods of a rollout are watched as the account, and no longer than it is awaited', async (t) => {
+  const web = await loop.deliver('pods')
+  web.registry.push()
+  web.poll()
+  await web.release('r1')
+
+  // It is answered in full when it ends.
+  const hasEnded = async () => (await loop.answered(web, 'pods', ['list'])).some(({ verb }) => verb === 'watch')
+  await loop.until(hasEnded, 'the watch of its pods to end')
+  const account = `system:serviceaccount:${web.namespace}:deployer`
+  t.same(
+    (await loop.answered(web, 'pods', ['list', 'watch'])).filter(
+      ({ impersonatedUser }) => impersonatedUser?.username !== account,
+    ),
+    [],
+  )
+})
+
+t.test('each kind is watched once for the whole cluster, of objects by our label alone', async (t) => {
+  const [one, other] = [await running('one'), await running('other')]
+  const path = 'apps/v1/deployments/web'
+
+  const requests = await loop.requestsDuring(async () => {
+    await loop.stop()
+    await loop.start()
+    for (const web of [one, other]) {
+      await web.edit(path, { metadata: { labels: { 'windlass.dev/delivery': 'web-2' } } })
+      await web.untilObject(path, (object) => object?.metadata.labels?.['windlass.dev/delivery'] === 'web')
+    }
+  })
+
+  // Pods are watched for the time of a rollout, by who owns them.
+  const watches = requests
+    .filter(({ verb, objectRef }) => verb === 'watch' && objectRef?.resource !== 'pods')
+    .map(({ requestURI }) => new URL(requestURI, 'http://a'))
+  const paths = watches.map(({ pathname }) => pathname)
+  t.ok(paths.includes('/apis/apps/v1/deployments'), paths.join(' '))
+  t.same([...new Set(paths)], paths, 'none twice')
+  t.same(
+    paths.filter((each) => each.includes('/namespaces/')),
+    [],
+    'none of one Namespace alone',
+  )
+  const others = watches.filter(({ searchParams }) => searchParams.get('labelSelector') !== 'windlass.dev/delivery')
+  t.same(
+    others.filter(({ pathname }) => !/\/(?:deliveries|namespaces)$/.test(pathname)),
+    [],
+  )
+})
+
 t.test('a late build of an older commit does not win', async (t) => {
   const web = await running('late-build')
   web.registry.push({ sequence: 0 })
