@@ -20,6 +20,8 @@ import { reasons } from '../../reconciler/src/api/reasons.ts'
 import { configKeys, ConfigError, readConfig } from '../../reconciler/src/config.ts'
 import { measureDelivery } from '../../reconciler/src/core/delivery-measures.ts'
 import { spec as deliverySpec } from '../../reconciler/src/core/test-builders.ts'
+import { refusalError } from '../../reconciler/src/kube/refusal.ts'
+import { statusError } from '../../reconciler/src/registry/translate-error.ts'
 import { createMetrics } from '../../reconciler/src/telemetry/metrics.ts'
 import { debianPackages } from '../local/debian.ts'
 import { podTargets } from '../local/prometheus/targets.ts'
@@ -99,6 +101,24 @@ t.test(
     }
   },
 )
+
+t.test('what docs/operations.md says that follows a reason is what follows the errors that carry it', async (t) => {
+  const refused = { reason: '', message: 'said why', causes: [] }
+  const own = { what: 'ask', isWrite: true }
+  const asTenant = { ...own, tenant: { namespace: 'shop', serviceAccountName: 'deployer' } }
+  const errors = [
+    ...[400, 401, 403, 409, 429, 500].map((code) => refusalError({ ...refused, code }, own)),
+    ...[403, 404, 422].map((code) => refusalError({ ...refused, code }, asTenant)),
+    refusalError({ ...refused, code: 500, message: 'failed calling webhook "a.test"' }, asTenant),
+    ...[401, 403, 404, 418, 429, 500].map((status) => statusError({ host: 'a.test', action: 'ask' }, status, {})),
+  ]
+  const words = { retryable: 'retries', waiting: 'waits', terminal: 'stalled', aborted: 'log' }
+  const listed = sectionOn(operations, 'Reasons')
+  for (const { reason, kind } of errors) {
+    const [, follows = ''] = firstParagraphOf(sectionOf(listed, reason) ?? '').split(' — ')
+    t.match(follows, words[kind], `${reason} is ${kind}`)
+  }
+})
 
 t.test('whatever is written like a reason is one, or is known to be something else', async (t) => {
   const operatorPages = pages.filter(({ path }) => /^(README|docs\/[^/]+)\.md$/.test(path))
