@@ -1,6 +1,7 @@
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { Delivery } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
 import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
@@ -11,6 +12,7 @@ await loop.start()
 
 const deployment = 'apps/v1/deployments/web'
 const configMap = 'v1/configmaps/settings'
+const statefulSet = 'apps/v1/statefulsets/web'
 
 t.test('a release that is not ready in time is gone back from, and put into quarantine', async (t) => {
   const web = await running('timeout')
@@ -296,6 +298,59 @@ t.test('a copy that was changed is not used: it is made anew from the registry, 
   t.ok(await web.object(copy), 'the same again')
 })
 
+t.test('a pod of a StatefulSet that is stuck at what failed is deleted as the account, and no other', async (t) => {
+  const web = await loop.deliver('stuck', { rollout: { timeout: '6s' } })
+  web.registry.push({ documents: [statefulSetOf(web)] })
+  web.poll()
+  await web.untilAwaited('r1')
+  await playStatefulSet(web, {
+    readyReplicas: 1,
+    updatedReplicas: 1,
+    currentRevision: 'web-a',
+    updateRevision: 'web-a',
+  })
+  await web.until('r1 to run', ({ status }) => status?.current?.tag === 'r1' && status.rollout === undefined)
+  web.registry.push({ documents: [statefulSetOf(web)] })
+  web.poll()
+  await web.untilAwaited('r2')
+
+  const writes = await loop.writesDuring(async () => {
+    await makePod(web, 'web-b')
+    await playStatefulSet(web, {
+      readyReplicas: 0,
+      updatedReplicas: 1,
+      currentRevision: 'web-a',
+      updateRevision: 'web-b',
+    })
+    await web.until('going back to be awaited', isGoingBack)
+    t.ok(await web.object('v1/pods/web-0'), 'it is not touched before')
+    await playStatefulSet(web, {
+      readyReplicas: 0,
+      updatedReplicas: 0,
+      currentRevision: 'web-a',
+      updateRevision: 'web-a',
+    })
+    await web.untilObject('v1/pods/web-0', (object) => object === undefined)
+    await makePod(web, 'web-a')
+    await playStatefulSet(web, {
+      readyReplicas: 1,
+      updatedReplicas: 1,
+      currentRevision: 'web-a',
+      updateRevision: 'web-a',
+    })
+    t.match((await web.untilRolledBack()).status, { current: { tag: 'r1' }, failed: { revision: { tag: 'r2' } } })
+  })
+
+  const ofPods = writes.filter(
+    ({ objectRef, impersonatedUser }) =>
+      objectRef?.namespace === web.namespace && objectRef.resource === 'pods' && impersonatedUser,
+  )
+  t.same(
+    ofPods.map(({ verb, impersonatedUser }) => `${verb} as ${impersonatedUser?.username}`),
+    [`delete as system:serviceaccount:${web.namespace}:deployer`],
+  )
+})
+
 t.test('three copies are kept', async (t) => {
   const web = await running('copies')
   for (const tag of ['r2', 'r3', 'r4', 'r5']) {
@@ -366,4 +421,48 @@ function specOf(object: { readonly [field: string]: unknown } | undefined): unkn
 
 function dataOf(object: { readonly [field: string]: unknown } | undefined) {
   return object?.['data'] as Readonly<Record<string, string>> | undefined
+}
+
+function statefulSetOf({ namespace }: Tenancy): object {
+  const { spec } = workload(namespace) as { readonly spec: object }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'web' },
+    spec: { ...spec, serviceName: 'web' },
+  }
+}
+
+/** Plays the controller of the StatefulSet, which wants one pod. */
+async function playStatefulSet(
+  web: Tenancy,
+  status: {
+    readonly readyReplicas: number
+    readonly updatedReplicas: number
+    readonly currentRevision: string
+    readonly updateRevision: string
+  },
+): Promise<void> {
+  const { metadata } = (await web.object(statefulSet)) as KubeObject
+  await web.edit(`${statefulSet}/status`, {
+    status: {
+      ...status,
+      observedGeneration: metadata.generation,
+      replicas: 1,
+      availableReplicas: status.readyReplicas,
+    },
+  })
+}
+
+/** The one pod of the StatefulSet, made to that revision of its template. */
+async function makePod(web: Tenancy, revision: string): Promise<void> {
+  const { uid } = ((await web.object(statefulSet)) as KubeObject).metadata
+  await web.create('v1/pods', {
+    metadata: {
+      name: 'web-0',
+      labels: { app: 'web', 'controller-revision-hash': revision },
+      ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid, controller: true }],
+    },
+    spec: { serviceAccountName: 'deployer', containers: [{ name: 'web', image: 'none' }] },
+  })
 }
