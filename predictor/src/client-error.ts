@@ -17,8 +17,16 @@ export function clientErrorHandler(error: Error & { readonly code?: string }, so
   answerOnSocket(socket, new ApiError(codes[error.code ?? ''] ?? 'bad_request'))
 }
 
+/** How long a connection may stay that was answered like this: for the answer to arrive, whatever is still sent. */
+const lingerMs = 1_000
+
 /** Answers where there is no reply to answer with, and closes the connection. */
 export function answerOnSocket(socket: Duplex, answer: ApiError): void {
+  // Node lets go of a socket that asked for a tunnel, and an error that nobody listens for ends the process.
+  socket.on('error', () => socket.destroy())
+  // Its own limits of time do not hold for such a socket, nor a second time for one that was answered with 408.
+  const lingering = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(lingering))
   const body = JSON.stringify(errorBody(answer))
   socket.end(
     [

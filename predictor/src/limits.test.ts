@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { errorCodes, type ErrorCode } from './errors.ts'
@@ -87,6 +89,32 @@ t.test('a client that takes its time is answered with 408, and let go', { timeou
   }
 })
 
+t.test('a client that is refused and does not hang up is let go all the same', { timeout: 60_000 }, async (t) => {
+  const server = await listen(t)
+  const stubborn = {
+    'asks for a tunnel': hold(t, server.port, tunnel, ''),
+    'asks for a tunnel and goes on': hold(t, server.port, tunnel, 'y'),
+    'sends its headers byte by byte': hold(t, server.port, 'GET /health HTTP/1.1\r\nX: ', 'y'),
+  }
+  for (const [name, refused] of Object.entries(stubborn)) {
+    t.match(await refused, /^HTTP\/1\.1 40[58] /, name)
+  }
+  while ((await promisify(server.app.server.getConnections).call(server.app.server)) > 0) await sleep(100)
+  t.pass('none is left')
+})
+
+t.test('a client that asks for a tunnel and resets the connection ends nothing', async (t) => {
+  const server = await listen(t)
+  for (let count = 0; count < 20; count += 1) {
+    const socket = connect(server.port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write(tunnel)
+    if (count % 2 === 1) await once(socket, 'data')
+    socket.resetAndDestroy()
+  }
+  t.equal(parse(await exchange(server.port, head('GET /health HTTP/1.1', 'Host: x', close))).status, 200)
+})
+
 t.test('a client that does not take its answer is let go', async (t) => {
   const server = await listen(t)
   t.equal(server.app.server.timeout, limits.stalledMs)
@@ -130,6 +158,7 @@ t.test('beyond the limit of connections new ones are closed, and those that are 
 })
 
 const close = 'Connection: close'
+const tunnel = head('CONNECT other.test:443 HTTP/1.1', 'Host: x')
 /** The largest answer. */
 const bundle = 'GET /docs/static/swagger-ui-bundle.js HTTP/1.1'
 
@@ -165,6 +194,19 @@ async function drip(port: number, start: string, byte: string): Promise<string> 
   socket.write(start)
   const timer = setInterval(() => socket.write(byte), 200)
   return readAll(socket).finally(() => clearInterval(timer))
+}
+
+/** Sends as {@link drip} does and answers what came until the server ended its side, of which it takes no notice. */
+async function hold(t: Test, port: number, start: string, byte: string): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => undefined)
+  socket.write(start)
+  const timer = setInterval(() => socket.write(byte), 200)
+  t.teardown(() => {
+    clearInterval(timer)
+    socket.destroy()
+  })
+  return text(socket)
 }
 
 /** A server that has answered may reset a connection that goes on sending. */
