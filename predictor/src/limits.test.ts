@@ -128,6 +128,18 @@ t.test('a client that does not take its answer is let go', async (t) => {
   t.pass('it is closed')
 })
 
+t.test('a kept connection is closed by the one in front first, so that no request is lost with it', async (t) => {
+  // Of Traefik, the most patient one: idleConnTimeout of its forwardingTimeouts.
+  const ingressMs = 90_000
+  const server = await listen(t)
+  const socket = connect(server.port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  const [peer] = (await once(server.app.server, 'connection')) as [Socket]
+  socket.write(head('GET /health HTTP/1.1', 'Host: x'))
+  await once(socket, 'data')
+  t.ok((peer.timeout ?? 0) > ingressMs, `it is kept for ${peer.timeout} ms`)
+})
+
 t.test('garbage behind a request does not end up in the answer to it', async (t) => {
   const server = await listen(t)
   const socket = connect(server.port, '127.0.0.1').pause()

@@ -14,6 +14,11 @@ export const limits = {
   requestMs: 10_000,
   /** How long a client may take no byte of its answer. */
   stalledMs: 30_000,
+  /**
+   * How long a connection may be kept without a request on it. Longer than any Ingress controller keeps one (Traefik
+   * 90 s, NGINX 60 s): closed from here, it can take a request that was just sent with it.
+   */
+  idleMs: 120_000,
   /** At a time; what comes beyond is closed at once, so that those who only hold connections can not use up memory. */
   connections: 2_000,
 } as const
@@ -23,6 +28,7 @@ export const serverLimits = {
   bodyLimit: limits.body,
   requestTimeout: limits.requestMs,
   connectionTimeout: limits.stalledMs,
+  keepAliveTimeout: limits.idleMs,
   http: {
     maxHeaderSize: limits.head,
     headersTimeout: limits.headMs,
