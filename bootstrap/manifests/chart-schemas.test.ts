@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
@@ -6,6 +6,7 @@ import { checkout } from '../local/checkout.ts'
 
 interface Schema {
   readonly $ref?: string
+  readonly type?: string
   readonly additionalProperties?: unknown
   readonly properties?: Readonly<Record<string, Schema | boolean>>
   readonly required?: readonly string[]
@@ -28,6 +29,34 @@ t.test('a value that is left blank is refused, for Helm takes it as one that the
     t.ok(found.length > 25, `${chart}: ${found.length} values`)
   }
 })
+
+t.test('what is text stays text, whatever it looks like: templates quote it', async (t) => {
+  // Of these no text can be taken for anything else.
+  const plain = ['.Values.image.repository', '.Values.delivery.timeout', '.Values.monitoring.interval']
+  for (const chart of ['predictor', 'windlass']) {
+    const folder = join(checkout, 'manifests', 'chart', chart)
+    const schema = JSON.parse(await readFile(join(folder, 'values.schema.json'), 'utf8')) as Schema
+    const files = await readdir(join(folder, 'templates'), { recursive: true })
+    const bare: string[] = []
+    for (const file of files.filter((name) => /\.(yaml|tpl)$/.test(name))) {
+      const text = await readFile(join(folder, 'templates', file), 'utf8')
+      for (const [, path = ''] of text.matchAll(/: \[?\{\{ (?:\$|\.root)?(\.(?:Release|Values)\.[A-Za-z.]+) \}\}/g)) {
+        if (!plain.includes(path) && isText(path, schema)) bare.push(`${file}: ${path}`)
+      }
+    }
+    t.same(bare, [], chart)
+  }
+})
+
+function isText(path: string, schema: Schema): boolean {
+  const [, root, ...keys] = path.split('.')
+  if (root !== 'Values') return true
+  let found: Schema | boolean | undefined = schema
+  for (const key of keys) {
+    if (typeof found === 'object') found = resolve(found, schema.definitions ?? {}).properties?.[key]
+  }
+  return typeof found === 'object' && resolve(found, schema.definitions ?? {}).type === 'string'
+}
 
 /** Every key that the schema knows by name, and whether it must be there. */
 function keysOf(

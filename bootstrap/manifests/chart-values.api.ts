@@ -59,6 +59,13 @@ t.test('a value that can not be meant is refused, and the error names it and say
     ],
     ['predictor', 'a deliverer that is left blank', { deliveredBy: null }, /missing property 'deliveredBy'/],
     ['predictor', 'a host that is left blank', { deliveredBy: 'helm', image: { digest }, host: null }, /'host'/],
+    ['predictor', 'a host with two dots', { host: 'predictor..contoso.com' }, /\/host.*pattern/],
+    [
+      'predictor',
+      'a Namespace that can not be',
+      { networkPolicy: { ingressControllers: ['a: b'] } },
+      /\/networkPolicy\/ingressControllers\/0.*pattern/,
+    ],
     ['predictor', 'a policy that is left blank', { networkPolicy: { flavor: null } }, /\/networkPolicy.*flavor/],
     ['predictor', 'a port that no probe would ask', { config: { PORT: '9090' } }, /\/config\/PORT/],
     ['predictor', 'an image where Windlass delivers', { image: { digest } }, /\/image\/digest.*maxLength/],
@@ -214,11 +221,13 @@ t.test('the tenant lets a release hold a route only where it has one', async (t)
 })
 
 t.test('a release goes to the Namespace that Helm is told, and to no other', async (t) => {
+  // As good a name as any, and a number where it is not quoted.
+  const elsewhere = '2026'
   for (const { name, chart, values } of renderings) {
-    const found = (await helm.template(chart, values, 'elsewhere')).flatMap(({ kind, metadata }) =>
+    const found = (await helm.template(chart, values, elsewhere)).flatMap(({ kind, metadata }) =>
       kind === 'Namespace' ? [metadata?.name] : metadata?.namespace === undefined ? [] : [metadata.namespace],
     )
-    t.same([...new Set(found)], ['elsewhere'], name)
+    t.strictSame([...new Set(found)], [elsewhere], name)
   }
 })
 

@@ -41,7 +41,7 @@ apiVersion: {{ .apiVersion }}
 kind: {{ .kind }}
 metadata:
   name: predictor
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   labels:
     {{- include "predictor.labels" .root | nindent 4 }}
   {{- with include "predictor.annotations" (dict "root" .root "own" (.annotations | default dict)) }}
