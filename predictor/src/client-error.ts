@@ -5,16 +5,21 @@ import { ApiError, errorBody, type ErrorCode } from './errors.ts'
 
 /** Node's own handler goes by this property too: the answer that is being written to a connection. */
 type HttpSocket = Socket & { readonly _httpMessage?: ServerResponse | null }
+type ClientError = Error & { readonly code?: string }
 
 /** What Node's HTTP parser refuses never becomes a request, so it is answered on the socket itself. */
-export function clientErrorHandler(error: Error & { readonly code?: string }, socket: HttpSocket): void {
+export function clientErrorHandler(error: ClientError, socket: HttpSocket): void {
+  const answer = refusalOf(error, socket)
+  if (answer === undefined) socket.destroy()
+  else answerOnSocket(socket, answer)
+}
+
+/** What the client is answered; undefined where it hears nothing of it. */
+export function refusalOf({ code = '' }: ClientError, socket: HttpSocket): ApiError | undefined {
   const { _httpMessage: underWay } = socket
   // Behind the head of another answer ours would be read as part of its body.
-  if (error.code === 'ECONNRESET' || !socket.writable || underWay?.headersSent === true) {
-    socket.destroy()
-    return
-  }
-  answerOnSocket(socket, new ApiError(codes[error.code ?? ''] ?? 'bad_request'))
+  const isUnheard = code === 'ECONNRESET' || !socket.writable || underWay?.headersSent === true
+  return isUnheard ? undefined : new ApiError(codes[code] ?? 'bad_request')
 }
 
 /** How long a connection may stay that was answered like this: for the answer to arrive, whatever is still sent. */

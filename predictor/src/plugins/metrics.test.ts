@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { Registry } from 'prom-client'
 import t from 'tap'
 import { openApp } from '../testing.ts'
@@ -45,6 +47,27 @@ t.test('every answer that a route may give is counted from zero', async (t) => {
   t.match(payload, 'http_requests_total{method="POST",route="/predict",status="503"} 0\n')
   t.match(payload, 'http_requests_total{method="GET",route="/quote",status="500"} 0\n')
   t.notMatch(payload, /http_requests_total\{method="HEAD"/)
+})
+
+t.test('what is refused before it is a request is counted, too', async (t) => {
+  const app = await openApp(t)
+  const { port, hostname } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
+  const send = (request: string) => {
+    const socket = connect(Number(port), hostname)
+    socket.write(request)
+    return text(socket)
+  }
+  const line = (status: number, count: number) =>
+    `http_requests_total{method="other",route="unmatched",status="${status}"} ${count}\n`
+
+  t.match((await app.inject('/metrics')).payload, line(408, 0))
+  await send('HELLO\r\n\r\n')
+  await send(`GET /health HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(9_000)}\r\n\r\n`)
+  await send('CONNECT other.test:443 HTTP/1.1\r\nHost: x\r\n\r\n')
+
+  const { payload } = await app.inject('/metrics')
+  for (const status of [400, 405, 431]) t.match(payload, line(status, 1))
+  t.notMatch(payload, /route="\/quote",status="(408|431)"/, 'and by no route, which would stay at zero')
 })
 
 t.test('prices are counted by operation and symbol, and all that nobody knows as one', async (t) => {

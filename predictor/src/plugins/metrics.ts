@@ -1,12 +1,18 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, Histogram, type Registry } from 'prom-client'
+import { refusalOf } from '../client-error.ts'
+import { errorCodes } from '../errors.ts'
 
 export interface MetricsOptions {
   readonly registry: Registry
 }
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+/** What any operation may be answered and none answers itself: see client-error.ts. */
+const refusedBefore: readonly number[] = [errorCodes.request_timeout.status, errorCodes.headers_too_large.status]
 
 /** Counts and times every answer, by route pattern, method and status: sets that no client can make grow. */
 export const metricsPlugin = fp((app: FastifyInstance, { registry }: MetricsOptions, done: () => void) => {
@@ -46,6 +52,15 @@ export const metricsPlugin = fp((app: FastifyInstance, { registry }: MetricsOpti
       }
     }
   })
+  // What is refused before it is a request has no route, nor a time at which it came.
+  const countRefused = (status: number) => requests.inc({ method: 'other', route: 'unmatched', status }, 1)
+  for (const status of refusedBefore) requests.inc({ method: 'other', route: 'unmatched', status }, 0)
+  // The handler that answers it listens already, and leaves a socket that tells no more what it was answered.
+  app.server.prependListener('clientError', (error, socket) => {
+    const refusal = refusalOf(error, socket as Socket)
+    if (refusal !== undefined) countRefused(refusal.statusCode)
+  })
+  app.server.on('connect', () => countRefused(errorCodes.method_not_allowed.status))
   app.addHook('onResponse', (request, reply, next) => {
     const route = request.routeOptions.url ?? 'unmatched'
     const { count, time } = seriesOf(request.method, route, reply.statusCode)
@@ -58,5 +73,6 @@ export const metricsPlugin = fp((app: FastifyInstance, { registry }: MetricsOpti
 
 function documentedStatuses(schema: RouteOptions['schema']): readonly string[] {
   const { response } = schema ?? {}
-  return typeof response === 'object' && response !== null ? Object.keys(response) : []
+  const statuses = typeof response === 'object' && response !== null ? Object.keys(response) : []
+  return statuses.filter((status) => !refusedBefore.includes(Number(status)))
 }
