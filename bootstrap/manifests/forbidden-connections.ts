@@ -43,6 +43,12 @@ export function forbiddenConnections(cast: Cast): Readonly<Record<string, Attemp
     'Prometheus asks for another port of the predictor': tcp(prometheus, predictor, 9090),
     'the Ingress asks for another port of the predictor': tcp(ingress, predictor, 9229),
     'a neighbour calls the reconciler': tcp(neighbour, reconciler, 8080),
+    'one that calls itself Prometheus calls the reconciler': tcp(asPrometheus, reconciler, 8080),
+    'one beside Prometheus calls the reconciler': tcp(
+      { ...neighbour, namespace: prometheus.namespace },
+      reconciler,
+      8080,
+    ),
     'the Ingress calls the reconciler': tcp(ingress, reconciler, 8080),
     'one of kube-system calls the reconciler': tcp({ ...neighbour, namespace: 'kube-system' }, reconciler, 8080),
     'the world calls the reconciler': tcp(world, reconciler, 8080),
