@@ -1,12 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { V1Deployment } from '@kubernetes/client-node'
 import t from 'tap'
 import { parse } from 'yaml'
 import { checkout } from '../local/checkout.ts'
+import { rawManifests } from './raw-manifests.ts'
 
 interface Schema {
   readonly $ref?: string
   readonly type?: string
+  readonly pattern?: string
   readonly additionalProperties?: unknown
   readonly properties?: Readonly<Record<string, Schema | boolean>>
   readonly required?: readonly string[]
@@ -46,6 +49,25 @@ t.test('what is text stays text, whatever it looks like: templates quote it', as
     }
     t.same(bare, [], chart)
   }
+})
+
+t.test('whatever times are set, a pod of the predictor ends in the time that it has', async (t) => {
+  const text = await readFile(join(checkout, 'manifests/chart/predictor/values.schema.json'), 'utf8')
+  const { config } = (JSON.parse(text) as { readonly properties: { readonly config: Schema } }).properties
+  const most = (key: string): number => {
+    const schema = config.properties?.[key]
+    const pattern = new RegExp((typeof schema === 'object' && schema.pattern) || '$^')
+    const accepted = Array.from({ length: 600_001 }, (_, ms) => ms).filter((ms) => pattern.test(String(ms)))
+    t.ok(accepted.length > 0, key)
+    return accepted.at(-1) ?? Number.NaN
+  }
+  const [deployment] = (await rawManifests('predictor/release')).filter(({ kind }) => kind === 'Deployment')
+  const { containers = [], terminationGracePeriodSeconds: graceS = 0 } =
+    (deployment as unknown as V1Deployment).spec?.template.spec ?? {}
+  const preStopS = containers[0]?.lifecycle?.preStop?.sleep?.seconds ?? Number.NaN
+
+  const endingMs = preStopS * 1_000 + most('PREDICTOR_DRAIN_MS') + most('PREDICTOR_CLOSE_TIMEOUT_MS')
+  t.ok(endingMs < graceS * 1_000, `${endingMs} ms of ${graceS} s`)
 })
 
 function isText(path: string, schema: Schema): boolean {

@@ -67,6 +67,12 @@ t.test('a value that can not be meant is refused, and the error names it and say
       /\/networkPolicy\/ingressControllers\/0.*pattern/,
     ],
     ['predictor', 'a policy that is left blank', { networkPolicy: { flavor: null } }, /\/networkPolicy.*flavor/],
+    [
+      'predictor',
+      'a draining that a pod has no time for',
+      { config: { PREDICTOR_DRAIN_MS: '25000' } },
+      /\/config\/PREDICTOR_DRAIN_MS.*pattern/,
+    ],
     ['predictor', 'a port that no probe would ask', { config: { PORT: '9090' } }, /\/config\/PORT/],
     ['predictor', 'an image where Windlass delivers', { image: { digest } }, /\/image\/digest.*maxLength/],
     ['predictor', 'to keep what is not there', { keep: true }, /\/keep/],
