@@ -2,6 +2,7 @@ import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
 import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard'
 import * as units from '@grafana/grafana-foundation-sdk/units'
 import { pausedTooLongS, pushToReady } from '../objectives.ts'
+import { reconcilerJob } from '../promql/vocabulary.ts'
 import { pushToReadyP90, slowReleases } from '../rules/reconciler.ts'
 import { graph, heatmap, stat, type Limit } from './panels.ts'
 
@@ -29,11 +30,16 @@ export function glance(of: string): readonly Builder<Panel>[] {
       [1, 'orange'],
     ]),
     number('Paused', 'An operator holds them; nothing new is released there.', inState('paused'), [[1, 'orange']]),
-    number('Leaders', 'Replicas that lead: one, but for seconds of a change.', 'sum(windlass_leader)', [
-      [0, 'red'],
-      [1, 'green'],
-      [2, 'red'],
-    ]),
+    number(
+      'Leaders',
+      'Replicas that lead: one, but for seconds of a change.',
+      `sum(windlass_leader{${reconcilerJob}})`,
+      [
+        [0, 'red'],
+        [1, 'green'],
+        [2, 'red'],
+      ],
+    ),
   ]
 }
 

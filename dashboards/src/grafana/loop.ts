@@ -2,6 +2,7 @@ import type { Builder } from '@grafana/grafana-foundation-sdk/cog'
 import type { Panel } from '@grafana/grafana-foundation-sdk/dashboard'
 import * as units from '@grafana/grafana-foundation-sdk/units'
 import { pollTooOldS } from '../objectives.ts'
+import { reconcilerJob } from '../promql/vocabulary.ts'
 import { graph } from './panels.ts'
 
 /** `of` selects Deliveries. */
@@ -67,7 +68,7 @@ export function loopPanels(): readonly Builder<Panel>[] {
       title: 'Leader',
       description: '1 for the replica that leads. A change of leader is a step from one line to another.',
       unit: units.Short,
-      queries: [{ expr: 'max by (pod) (windlass_leader)', legend: '{{pod}}' }],
+      queries: [{ expr: `max by (pod) (windlass_leader{${reconcilerJob}})`, legend: '{{pod}}' }],
     }),
     graph({
       ...common,

@@ -1,5 +1,5 @@
 import { failedPolls, pausedTooLongS, pollTooOldS, pushToReady } from '../objectives.ts'
-import { bucketWithin, oneLine } from '../promql/vocabulary.ts'
+import { bucketWithin, oneLine, reconcilerJob } from '../promql/vocabulary.ts'
 import type { AlertRule, RuleGroup } from './rule.ts'
 
 /** A change of leader is another pod, and the same Delivery. */
@@ -67,7 +67,8 @@ const perDelivery: readonly AlertRule[] = [
 const perProcess: readonly AlertRule[] = [
   {
     alert: 'WindlassNoLeader',
-    expr: 'sum(windlass_leader) != 1',
+    // By job: a pod that is scraped by its annotations, too, would lead twice.
+    expr: `sum(windlass_leader{${reconcilerJob}}) != 1`,
     forS: 120,
     severity: 'critical',
     summary: '{{ $value }} replicas of the reconciler lead, where one should.',
@@ -92,7 +93,7 @@ const perProcess: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassMetricsAbsent',
-    expr: 'absent(windlass_reconciles_total)',
+    expr: `absent(windlass_reconciles_total{${reconcilerJob}})`,
     forS: 600,
     severity: 'critical',
     summary: 'Prometheus has no metrics of the reconciler.',

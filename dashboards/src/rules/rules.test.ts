@@ -4,6 +4,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { allExpressions } from '../promql/expressions.ts'
 import { selectorsOf } from '../promql/selectors.ts'
+import { reconcilerJob } from '../promql/vocabulary.ts'
 import { mostRules } from './azure.ts'
 import { predictorCases } from './cases/predictor.ts'
 import { reconcilerCases } from './cases/reconciler.ts'
@@ -36,6 +37,14 @@ t.test('every alert has a case in which it fires and one in which it does not, a
     alertCases.filter(({ alert }) => !alerts.has(alert)),
     [],
   )
+})
+
+t.test('replicas are told apart by job, so that one that is scraped twice is counted once', async (t) => {
+  const asked = allExpressions().flatMap(({ origin, expr }) =>
+    selectorsOf(expr).flatMap(({ metric, text }) => (metric === 'windlass_leader' ? [{ origin, text }] : [])),
+  )
+  t.ok(asked.some(({ origin }) => origin === 'WindlassNoLeader'))
+  for (const { origin, text } of asked) t.match(text, reconcilerJob, origin)
 })
 
 t.test('what is recorded is recorded once, by name of level, metric and operation', async (t) => {

@@ -20,8 +20,8 @@ const pushes = (within: string, all: string, bound = '300'): Series => ({
   [`windlass_push_to_ready_seconds_count{${ofDelivery}}`]: all,
 })
 const leaders = (a: string, b: string): Series => ({
-  'windlass_leader{pod="a"}': a,
-  'windlass_leader{pod="b"}': b,
+  'windlass_leader{job="windlass",pod="a"}': a,
+  'windlass_leader{job="windlass",pod="b"}': b,
 })
 const polls = (unchanged: string, failed: string): Series => ({
   'windlass_polls_total{pod="a",result="unchanged"}': unchanged,
@@ -169,6 +169,17 @@ const ofProcess: readonly AlertCase[] = [
     fires: [],
   },
   {
+    alert: 'WindlassNoLeader',
+    says: 'both pods are scraped by their annotations, too',
+    series: {
+      ...leaders('1x9', '0x9'),
+      'windlass_leader{job="kubernetes-pods",pod="a"}': '1x9',
+      'windlass_leader{job="kubernetes-pods",pod="b"}': '0x9',
+    },
+    at: '6m',
+    fires: [],
+  },
+  {
     alert: 'WindlassRegistryFailing',
     says: 'three of four polls fail',
     series: polls('0+1x30', '0+3x30'),
@@ -202,12 +213,12 @@ const ofProcess: readonly AlertCase[] = [
     says: 'there are none',
     series: {},
     at: '15m',
-    fires: [{ labels: {}, summary: 'Prometheus has no metrics of the reconciler.' }],
+    fires: [{ labels: { job: 'windlass' }, summary: 'Prometheus has no metrics of the reconciler.' }],
   },
   {
     alert: 'WindlassMetricsAbsent',
     says: 'one replica has them',
-    series: { 'windlass_reconciles_total{pod="a",result="done"}': '0x20' },
+    series: { 'windlass_reconciles_total{job="windlass",pod="a",result="done"}': '0x20' },
     at: '15m',
     fires: [],
   },
