@@ -12,6 +12,9 @@ export const pushToReady = { objective: 0.9, withinS: 300 } as const
 /** A pause that lasts longer was perhaps forgotten. */
 export const pausedTooLongS = 4 * 3_600
 
+/** What passes by itself has passed by then; what a Delivery waits for longer is somebody's to do. */
+export const waitingTooLongS = 30 * 60
+
 /** Far above the default schedule of a Delivery, which polls each half minute. */
 export const pollTooOldS = 15 * 60
 

@@ -8,7 +8,7 @@ import {
   sectionOf,
   sectionOn,
 } from '../../bootstrap/checks/markdown.ts'
-import { failedPolls, latency, pausedTooLongS, pollTooOldS, pushToReady } from './objectives.ts'
+import { failedPolls, latency, pausedTooLongS, pollTooOldS, pushToReady, waitingTooLongS } from './objectives.ts'
 import { dashboards, panelsOf } from './promql/expressions.ts'
 import { alertRules, annotationsOf } from './rules/rule-groups.ts'
 import { runbookPage } from './runbooks.ts'
@@ -49,6 +49,7 @@ t.test('entries say the limits that rules go by', async (t) => {
   const limits = {
     PredictorLatencyBudgetBurningFast: ['100 ms', latency.withinS === 0.1],
     WindlassDeliveryPausedTooLong: ['four hours', pausedTooLongS / 3_600 === 4],
+    WindlassDeliveryWaiting: ['half an hour', waitingTooLongS === 30 * 60],
     WindlassPollTooOld: ['a quarter of an hour', pollTooOldS === 15 * 60],
     WindlassPushToReadySlow: ['five minutes', pushToReady.withinS === 5 * 60],
     WindlassRegistryFailing: ['More than half', failedPolls === 0.5],

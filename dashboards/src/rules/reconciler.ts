@@ -1,4 +1,4 @@
-import { failedPolls, pausedTooLongS, pollTooOldS, pushToReady } from '../objectives.ts'
+import { failedPolls, pausedTooLongS, pollTooOldS, pushToReady, waitingTooLongS } from '../objectives.ts'
 import { bucketWithin, oneLine, reconcilerJob } from '../promql/vocabulary.ts'
 import type { AlertRule, RuleGroup } from './rule.ts'
 
@@ -18,6 +18,15 @@ const perDelivery: readonly AlertRule[] = [
     severity: 'warning',
     summary: `Delivery ${named} is stalled.`,
     description: 'It does not get better by itself: somebody must change something.',
+  },
+  {
+    alert: 'WindlassDeliveryWaiting',
+    // No other alert sees a release that is refused or not allowed: it never becomes ready, so it is not slow either.
+    expr: `${ofDelivery} (windlass_delivery_state{state="waiting"}) == 1`,
+    forS: waitingTooLongS,
+    severity: 'warning',
+    summary: `Delivery ${named} has been waiting for somebody for more than ${waitingTooLongS / 60} minutes.`,
+    description: 'What was pushed last does not run. It goes on by itself once what it waits for is there.',
   },
   {
     alert: 'WindlassDeliveryRolledBack',

@@ -56,6 +56,33 @@ const ofDeliveries: readonly AlertCase[] = [
     fires: [],
   },
   {
+    alert: 'WindlassDeliveryWaiting',
+    says: 'its manifests never come, and another replica leads since',
+    series: {
+      [`windlass_delivery_state{${ofDelivery},state="waiting"}`]: '0 1x14 _x25',
+      'windlass_delivery_state{delivery_namespace="shop",delivery="web",pod="b",state="waiting"}': '_x15 1x25',
+    },
+    at: '35m',
+    fires: [{ labels: delivery, summary: 'Delivery shop/web has been waiting for somebody for more than 30 minutes.' }],
+  },
+  {
+    alert: 'WindlassDeliveryWaiting',
+    says: 'they came after a quarter of an hour',
+    series: { [`windlass_delivery_state{${ofDelivery},state="waiting"}`]: '0 1x14 0x25' },
+    at: '35m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassDeliveryWaiting',
+    says: 'it is paused',
+    series: {
+      [`windlass_delivery_state{${ofDelivery},state="paused"}`]: '1x40',
+      [`windlass_delivery_state{${ofDelivery},state="waiting"}`]: '0x40',
+    },
+    at: '35m',
+    fires: [],
+  },
+  {
     alert: 'WindlassDeliveryRolledBack',
     says: 'the last good release runs again',
     series: states('1 0x3', '0 1x3'),
