@@ -8,7 +8,7 @@ import { reconcilerJob } from '../promql/vocabulary.ts'
 import { mostRules } from './azure.ts'
 import { predictorCases } from './cases/predictor.ts'
 import { reconcilerCases } from './cases/reconciler.ts'
-import { alertRules, ruleGroups } from './rule-groups.ts'
+import { alertRules, annotationsOf, labelsOf, ruleGroups } from './rule-groups.ts'
 
 const alertCases = [...predictorCases, ...reconcilerCases]
 const folder = join(import.meta.dirname, '..', '..')
@@ -53,19 +53,38 @@ t.test('what is recorded is recorded once, by name of level, metric and operatio
   for (const name of names) t.match(name, /^(namespace|delivery):[a-z_]+:[a-z0-9_]+$/)
 })
 
-t.test('the operator, a file and Azure are given the same rules', async (t) => {
+t.test('the operator, a file and Azure are given the same rules, to the last word', async (t) => {
   const template = JSON.parse(read('azure/prometheus-rule-groups.json')) as AzureTemplate
   const azure = template.resources.flatMap(({ properties }) =>
-    properties.rules.map(({ record, alert, expression }) => ({ name: record ?? alert, expr: expression })),
+    properties.rules.map(({ record, alert, expression, for: duration, severity, labels, annotations, enabled }) => {
+      const name = record ?? alert ?? ''
+      t.ok(enabled, name)
+      t.equal(severity, alert && (labels?.['severity'] === 'critical' ? 0 : 2), name)
+      const minutes = Number(/^PT(\d+)M$/.exec(duration ?? '')?.[1] ?? 0)
+      return { name, expr: expression, forS: minutes * 60, labels, annotations }
+    }),
   )
   const plain = ['predictor', 'windlass'].flatMap((name) => {
     const file = parse(read(`rules/${name}.rules.yaml`)) as RuleFile
     const { spec } = parse(read(`kubernetes/prometheusrule-${name}.yaml`)) as { readonly spec: RuleFile }
     t.same(spec, file)
-    return file.groups.flatMap(({ rules }) => rules.map(({ record, alert, expr }) => ({ name: record ?? alert, expr })))
+    return file.groups.flatMap(({ rules }) =>
+      rules.map(({ record, alert, expr, for: duration, labels, annotations }) => {
+        const forS = Number(/^(\d+)s$/.exec(duration ?? '')?.[1] ?? 0)
+        return { name: record ?? alert ?? '', expr, forS, labels, annotations }
+      }),
+    )
   })
   t.same(azure, plain)
-  t.equal(plain.length, ruleGroups.flatMap(({ recording, alerts }) => [...recording, ...alerts]).length)
+  const wanted = ruleGroups.flatMap((group) => [
+    ...group.recording.map(({ record, expr }) => ({ name: record, expr, forS: 0 })),
+    ...group.alerts.map((rule) => {
+      const { alert, expr, forS } = rule
+      return { name: alert, expr, forS, labels: labelsOf(rule, group), annotations: annotationsOf(rule) }
+    }),
+  ])
+  t.match(plain, wanted)
+  t.equal(plain.length, wanted.length)
 })
 
 t.test('Azure takes the groups: their size, their times, and texts that are no ARM expression', async (t) => {
@@ -81,9 +100,17 @@ t.test('Azure takes the groups: their size, their times, and texts that are no A
   }
 })
 
+interface RuleText {
+  readonly record?: string
+  readonly alert?: string
+  readonly for?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
 interface RuleFile {
   readonly groups: ReadonlyArray<{
-    readonly rules: ReadonlyArray<{ readonly record?: string; readonly alert?: string; readonly expr: string }>
+    readonly rules: ReadonlyArray<RuleText & { readonly expr: string }>
   }>
 }
 
@@ -92,13 +119,9 @@ interface AzureTemplate {
     readonly name: string
     readonly properties: {
       readonly interval: string
-      readonly rules: ReadonlyArray<{
-        readonly record?: string
-        readonly alert?: string
-        readonly expression: string
-        readonly for?: string
-        readonly annotations?: Readonly<Record<string, string>>
-      }>
+      readonly rules: ReadonlyArray<
+        RuleText & { readonly expression: string; readonly enabled: boolean; readonly severity?: number }
+      >
     }
   }>
 }
