@@ -41,7 +41,12 @@ export function registryPanels(of: string): readonly Builder<Panel>[] {
       title: 'Polls by result',
       description: 'Polls of repositories a second. "unchanged" is the rule; where "failed" stays, see the log.',
       unit: 'ops',
-      queries: [{ expr: 'sum by (result) (rate(windlass_polls_total[$__rate_interval]))', legend: '{{result}}' }],
+      queries: [
+        {
+          expr: 'sum by (registry, result) (rate(windlass_polls_total[$__rate_interval]))',
+          legend: '{{registry}} {{result}}',
+        },
+      ],
       isStacked: true,
     }),
     graph({

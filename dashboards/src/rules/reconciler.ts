@@ -85,11 +85,12 @@ const perProcess: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassRegistryFailing',
-    expr: oneLine(`sum(rate(windlass_polls_total{result="failed"}[10m]))
-      / sum(rate(windlass_polls_total[10m])) > ${failedPolls}`),
+    // Of each: one of two that is away is polled less and less often, and would be a small part of all.
+    expr: oneLine(`sum by (registry) (rate(windlass_polls_total{result="failed"}[10m]))
+      / sum by (registry) (rate(windlass_polls_total[10m])) > ${failedPolls}`),
     forS: 300,
     severity: 'warning',
-    summary: 'More than half of the polls of registries fail.',
+    summary: 'More than half of the polls of {{ $labels.registry }} fail.',
     description: 'No new release is seen where they fail. What runs goes on running.',
   },
   {

@@ -445,6 +445,27 @@ t.test('too many tags are told, and not counted again and again until highWater 
   t.notOk(poller.view(key).problem)
 })
 
+t.test('polls are counted by the registry that was asked', async (t) => {
+  const { registry, poller, metrics } = setUp(t)
+  registry.push()
+  poller.follow(key, subject())
+  await settle()
+  registry.scan = () =>
+    Promise.reject(new AppError({ kind: 'waiting', reason: 'RegistryForbidden', message: 'no right to read it' }))
+  poller.follow('other/web', { ...subject(), repository: 'fabrikam.azurecr.io/web' })
+  await settle()
+
+  const { body } = await metrics.expose()
+  const counted = body.split('\n').filter((line) => /^windlass_polls_total\{.* [1-9]/.test(line))
+  t.same(
+    counted.map((line) => /registry="([a-z.]+)",result="(\w+)"/.exec(line)?.slice(1)),
+    [
+      ['contoso.azurecr.io', 'changed'],
+      ['fabrikam.azurecr.io', 'failed'],
+    ],
+  )
+})
+
 t.test('what no adapter translated is counted as a bug, and tried again', async (t) => {
   const { registry, poller, metrics, clock } = setUp(t)
   const scan = registry.scan.bind(registry)

@@ -199,7 +199,7 @@ export class Poller {
 
   #succeeded(key: string, entry: Entry, { scan, images }: RegistryRead): void {
     const { clock, metrics, log, onChange } = this.#options
-    metrics.polled(scan.kind)
+    metrics.polled(registryOf(entry.subject.repository), scan.kind)
     entry.failures = 0
     entry.notBeforeMs = Number.NEGATIVE_INFINITY
     if (scan.kind === 'tooMany') {
@@ -220,7 +220,7 @@ export class Poller {
 
   #failed(key: string, entry: Entry, error: unknown): void {
     const { clock, random, metrics, log } = this.#options
-    metrics.polled('failed')
+    metrics.polled(registryOf(entry.subject.repository), 'failed')
     if (!(error instanceof AppError)) {
       metrics.bug()
       log.error({ delivery: key, err: error }, 'poll failed with a bug')

@@ -33,7 +33,7 @@ export interface Metrics {
   /** What a scrape reads. */
   expose(): Promise<{ readonly contentType: string; readonly body: string }>
   reconciled(result: ReconcileResult, durationMs: number): void
-  polled(result: PollResult): void
+  polled(registry: string, result: PollResult): void
   pollSucceeded(delivery: DeliveryLabels, atMs: number): void
   /** `result` is a class of answers, as `2xx` or `network`, never a text of the registry's. */
   registryRequested(registry: string, result: string): void
@@ -59,11 +59,11 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
   const repositories = new Map<string, string>()
   collectDefaultMetrics({ register: registry })
   for (const result of reconcileResults) series.reconciles.inc({ result }, 0)
-  for (const result of pollResults) series.polls.inc({ result }, 0)
   for (const cause of watchRestartCauses) series.watchRestarts.inc({ cause }, 0)
   for (const host of registries) {
     series.registryLimit.set({ registry: host }, requestsPerMinute / 60)
     for (const result of registryResults) series.registryRequests.inc({ registry: host, result }, 0)
+    for (const result of pollResults) series.polls.inc({ registry: host, result }, 0)
   }
 
   function forget(delivery: DeliveryLabels): void {
@@ -96,7 +96,7 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
       series.reconciles.inc({ result })
       series.reconcileDuration.observe(durationMs / 1000)
     },
-    polled: (result) => series.polls.inc({ result }),
+    polled: (name, result) => series.polls.inc({ registry: name, result }),
     pollSucceeded: (delivery, atMs) => series.perDelivery.lastGoodPoll.set(labelsOf(delivery), atMs / 1000),
     registryRequested: (name, result) => series.registryRequests.inc({ registry: name, result }),
     watchRestarted: (cause) => series.watchRestarts.inc({ cause }),
@@ -150,7 +150,7 @@ function defineSeries(registry: Registry) {
       registers,
     }),
     reconciles: counter('windlass_reconciles_total', 'Reconciles that ended, by result.', ['result']),
-    polls: counter('windlass_polls_total', 'Polls of a repository that ended, by result.', ['result']),
+    polls: counter('windlass_polls_total', 'Polls of a repository that ended, by result.', ['registry', 'result']),
     registryRequests: counter('windlass_registry_requests_total', 'Requests to a registry that ended, by result.', [
       'registry',
       'result',

@@ -23,10 +23,14 @@ const leaders = (a: string, b: string): Series => ({
   'windlass_leader{job="windlass",pod="a"}': a,
   'windlass_leader{job="windlass",pod="b"}': b,
 })
-const polls = (unchanged: string, failed: string): Series => ({
-  'windlass_polls_total{pod="a",result="unchanged"}': unchanged,
-  'windlass_polls_total{pod="a",result="failed"}': failed,
+const polls = (unchanged: string, failed: string, registry = 'contoso.azurecr.io'): Series => ({
+  [`windlass_polls_total{pod="a",registry="${registry}",result="unchanged"}`]: unchanged,
+  [`windlass_polls_total{pod="a",registry="${registry}",result="failed"}`]: failed,
 })
+const contosoFails = {
+  labels: { registry: 'contoso.azurecr.io' },
+  summary: 'More than half of the polls of contoso.azurecr.io fail.',
+}
 
 const ofDeliveries: readonly AlertCase[] = [
   {
@@ -211,7 +215,14 @@ const ofProcess: readonly AlertCase[] = [
     says: 'three of four polls fail',
     series: polls('0+1x30', '0+3x30'),
     at: '20m',
-    fires: [{ labels: {}, summary: 'More than half of the polls of registries fail.' }],
+    fires: [contosoFails],
+  },
+  {
+    alert: 'WindlassRegistryFailing',
+    says: 'one of two registries is away, and is polled less often for that',
+    series: { ...polls('9x30', '0+1x30'), ...polls('0+4x30', '0x30', 'fabrikam.azurecr.io') },
+    at: '20m',
+    fires: [contosoFails],
   },
   {
     alert: 'WindlassRegistryFailing',
