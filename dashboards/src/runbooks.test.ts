@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import {
+  codeBlocks,
   firstParagraphOf,
   headingsOf,
   pageAt,
@@ -42,6 +43,18 @@ t.test('an entry says how urgent it is, after what time, what to look at and wha
     t.match(firstParagraphOf(entry), new RegExp(`^[A-Z].+\\. — ${severity}, ${after}$`), alert)
     const more = entry.trim().split('\n\n').slice(1).join('\n')
     t.ok(more.length > 40, `${alert}: more than what it means`)
+  }
+})
+
+t.test('an entry has a command of kubectl to begin with, or goes by the list of another that has', async (t) => {
+  for (const { alert } of alertRules) {
+    const entry = sectionOf(entries, alert) ?? ''
+    const others = alertRules.filter((other) => entry.includes(`](#${other.alert.toLowerCase()})`))
+    const read = [entry, ...others.map((other) => sectionOf(entries, other.alert) ?? '')]
+    t.ok(
+      read.some((one) => codeBlocks(one, 'sh').some((commands) => commands.includes('kubectl '))),
+      alert,
+    )
   }
 })
 
