@@ -9,6 +9,7 @@ import { applying, calling, done, toDo, type Action } from '../step.ts'
 import type { Chart } from '../steps/charts.ts'
 import { findRelease, installRelease } from '../steps/helm-release.ts'
 import type { Monitoring } from '../steps/monitoring.ts'
+import { mailNotes } from './mail-notes.ts'
 
 const grafanaSecret = 'grafana-admin'
 const mailSecret = 'alertmanager-smtp'
@@ -17,11 +18,12 @@ const mailSecret = 'alertmanager-smtp'
 export const prometheusStack: Monitoring = {
   find: async (context) => {
     const hasMail = await hasSecret(context, mailSecret)
-    const found = await findRelease(context, await chartOf(context, hasMail))
+    const chart = await chartOf(context, hasMail)
+    const found = await findRelease(context, chart)
     if (!found.isDone) return found
     const isThere = await runUnless(context, kubectl(context, rulesThere, { namespace: 'monitoring' }), isNotThere)
     if (isThere === undefined) return toDo('rules and dashboards are missing')
-    if (!hasMail) context.notes.push(mailNote)
+    context.notes.push(...mailNotes(chart.values, hasMail))
     return done(found.detail)
   },
   actions: async (context) => {
@@ -38,10 +40,6 @@ export const prometheusStack: Monitoring = {
 
 const isNotThere = /NotFound|not found|the server doesn't have a resource type/
 const rulesThere = 'get configmap/windlass-dashboards prometheusrule/windlass'
-
-const mailNote =
-  'Nobody is told of alerts yet: dashboards/README.md says which Secret and values Alertmanager needs; type the same ' +
-  'again then'
 
 async function hasSecret(context: AzureContext, name: string): Promise<boolean> {
   const { namespace } = context.charts.prometheus
