@@ -58,6 +58,11 @@ t.test('an entry has a command of kubectl to begin with, or goes by the list of 
   }
 })
 
+t.test('who goes back by a pin is told that what was ready is not in quarantine', async (t) => {
+  t.match(sectionOn(page, 'Pin and unpin'), /push its fix before you remove the pin/)
+  t.match(sectionOf(entries, 'PredictorErrorBudgetBurningFast'), /leave the pin until a fix is pushed/)
+})
+
 t.test('entries say the limits that rules go by', async (t) => {
   const limits = {
     PredictorLatencyBudgetBurningFast: ['100 ms', latency.withinS === 0.1],
