@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { parse } from 'yaml'
 import {
   codeBlocks,
   firstParagraphOf,
@@ -14,7 +16,8 @@ import { dashboards, panelsOf } from './promql/expressions.ts'
 import { alertRules, annotationsOf } from './rules/rule-groups.ts'
 import { runbookPage } from './runbooks.ts'
 
-const page = pageAt(readPages(join(import.meta.dirname, '..', '..')), runbookPage)
+const root = join(import.meta.dirname, '..', '..')
+const page = pageAt(readPages(root), runbookPage)
 const entries = sectionOn(page, 'Alerts')
 
 t.test('every alert has an entry of its own, and no entry is of none', async (t) => {
@@ -61,6 +64,15 @@ t.test('an entry has a command of kubectl to begin with, or goes by the list of 
 t.test('who goes back by a pin is told that what was ready is not in quarantine', async (t) => {
   t.match(sectionOn(page, 'Pin and unpin'), /push its fix before you remove the pin/)
   t.match(sectionOf(entries, 'PredictorErrorBudgetBurningFast'), /leave the pin until a fix is pushed/)
+})
+
+t.test("who is sent to raise the autoscaler's bound finds a command that raises it", async (t) => {
+  const autoscaler = parse(
+    readFileSync(join(root, 'manifests/predictor/release/horizontalpodautoscaler-predictor.yaml'), 'utf8'),
+  ) as { readonly spec: { readonly maxReplicas: number } }
+  const commands = codeBlocks(sectionOn(page, 'Scale by hand'), 'sh').join('')
+  const [, raised] = /"maxReplicas":(\d+)/.exec(commands) ?? []
+  t.ok(Number(raised) > autoscaler.spec.maxReplicas, commands)
 })
 
 t.test('entries say the limits that rules go by', async (t) => {
