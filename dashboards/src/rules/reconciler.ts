@@ -2,8 +2,13 @@ import { failedPolls, pausedTooLongS, pollTooOldS, pushToReady, waitingTooLongS 
 import { bucketWithin, oneLine, reconcilerJob } from '../promql/vocabulary.ts'
 import type { AlertRule, RuleGroup } from './rule.ts'
 
-/** A change of leader is another pod, and the same Delivery. */
-const ofDelivery = 'max by (delivery_namespace, delivery)'
+/**
+ * A change of leader is another pod, and the same Delivery. Between the last scrape of the one and the first of the next
+ * there is nothing: without the two minutes every alert that fires would end there and begin anew.
+ */
+function ofDelivery(metric: string): string {
+  return `max by (delivery_namespace, delivery) (max_over_time(${metric}[2m]))`
+}
 const named = '{{ $labels.delivery_namespace }}/{{ $labels.delivery }}'
 
 export const slowReleases = 'delivery:windlass_push_to_ready_slow:ratio_increase1d'
@@ -12,8 +17,8 @@ export const pushToReadyP90 = 'delivery:windlass_push_to_ready_seconds:p90_incre
 const perDelivery: readonly AlertRule[] = [
   {
     alert: 'WindlassDeliveryStalled',
-    expr: oneLine(`${ofDelivery} (windlass_delivery_stalled) == 1
-      unless ${ofDelivery} (windlass_delivery_drift_contested) == 1`),
+    expr: oneLine(`${ofDelivery('windlass_delivery_stalled')} == 1
+      unless ${ofDelivery('windlass_delivery_drift_contested')} == 1`),
     forS: 300,
     severity: 'warning',
     summary: `Delivery ${named} is stalled.`,
@@ -22,7 +27,7 @@ const perDelivery: readonly AlertRule[] = [
   {
     alert: 'WindlassDeliveryWaiting',
     // No other alert sees a release that is refused or not allowed: it never becomes ready, so it is not slow either.
-    expr: `${ofDelivery} (windlass_delivery_state{state="waiting"}) == 1`,
+    expr: `${ofDelivery('windlass_delivery_state{state="waiting"}')} == 1`,
     forS: waitingTooLongS,
     severity: 'warning',
     summary: `Delivery ${named} has been waiting for somebody for more than ${waitingTooLongS / 60} minutes.`,
@@ -30,7 +35,7 @@ const perDelivery: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassDeliveryRolledBack',
-    expr: `${ofDelivery} (windlass_delivery_state{state="rolledBack"}) == 1`,
+    expr: `${ofDelivery('windlass_delivery_state{state="rolledBack"}')} == 1`,
     forS: 0,
     severity: 'warning',
     summary: `The newest release of ${named} failed; the last good one runs again.`,
@@ -38,8 +43,8 @@ const perDelivery: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassDeliveryPausedTooLong',
-    expr: oneLine(`time() - ${ofDelivery} (windlass_delivery_paused_since_timestamp_seconds) > ${pausedTooLongS}
-      and ${ofDelivery} (windlass_delivery_paused) == 1`),
+    expr: oneLine(`time() - ${ofDelivery('windlass_delivery_paused_since_timestamp_seconds')} > ${pausedTooLongS}
+      and ${ofDelivery('windlass_delivery_paused')} == 1`),
     forS: 0,
     severity: 'warning',
     summary: `Delivery ${named} has been paused for more than ${pausedTooLongS / 3_600} hours.`,
@@ -47,7 +52,7 @@ const perDelivery: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassDriftContested',
-    expr: `${ofDelivery} (windlass_delivery_drift_contested) == 1`,
+    expr: `${ofDelivery('windlass_delivery_drift_contested')} == 1`,
     forS: 0,
     severity: 'warning',
     summary: `Another hand undoes what ${named} delivers, again and again.`,
@@ -56,8 +61,8 @@ const perDelivery: readonly AlertRule[] = [
   {
     alert: 'WindlassPollTooOld',
     // The second half is a Delivery that was never read for.
-    expr: oneLine(`time() - ${ofDelivery} (windlass_last_good_poll_timestamp_seconds) > ${pollTooOldS}
-      or (${ofDelivery} (windlass_delivery_info) unless ${ofDelivery} (windlass_last_good_poll_timestamp_seconds))`),
+    expr: oneLine(`time() - ${ofDelivery('windlass_last_good_poll_timestamp_seconds')} > ${pollTooOldS}
+      or (${ofDelivery('windlass_delivery_info')} unless ${ofDelivery('windlass_last_good_poll_timestamp_seconds')})`),
     forS: 300,
     severity: 'warning',
     summary: `The registry has not been read completely for ${named} for too long.`,

@@ -47,6 +47,15 @@ t.test('replicas are told apart by job, so that one that is scraped twice is cou
   for (const { origin, text } of asked) t.match(text, reconcilerJob, origin)
 })
 
+t.test('no alert on a Delivery ends in the moment in which no replica leads', async (t) => {
+  const gauges = allExpressions()
+    .filter(({ kind }) => kind === 'alert')
+    .flatMap(({ origin, expr }) => selectorsOf(expr).map((selector) => ({ origin, ...selector })))
+    .filter(({ metric }) => /^windlass_(?:delivery_|last_good_poll_)/.test(metric ?? ''))
+  t.ok(gauges.length > 5)
+  for (const { origin, text, range } of gauges) t.equal(range, '2m', `${origin}: ${text}`)
+})
+
 t.test('what is recorded is recorded once, by name of level, metric and operation', async (t) => {
   const names = ruleGroups.flatMap(({ recording }) => recording.map(({ record }) => record))
   t.same(names, [...new Set(names)])

@@ -42,11 +42,11 @@ const ofDeliveries: readonly AlertCase[] = [
   },
   {
     alert: 'WindlassDeliveryStalled',
-    says: 'another replica leads since',
+    says: 'another replica leads since, of which nothing was seen for a minute',
     series: {
-      ...stalled('1 1 1 1 _x8', '0 0 0 0 _x8'),
-      'windlass_delivery_stalled{delivery_namespace="shop",delivery="web",pod="b"}': '_ _ _ _ 1x8',
-      'windlass_delivery_drift_contested{delivery_namespace="shop",delivery="web",pod="b"}': '_ _ _ _ 0x8',
+      ...stalled('1 1 1 1 stale', '0 0 0 0 stale'),
+      'windlass_delivery_stalled{delivery_namespace="shop",delivery="web",pod="b"}': '_ _ _ _ _ 1x8',
+      'windlass_delivery_drift_contested{delivery_namespace="shop",delivery="web",pod="b"}': '_ _ _ _ _ 0x8',
     },
     at: '7m',
     fires: [{ labels: delivery, summary: 'Delivery shop/web is stalled.' }],
@@ -96,8 +96,8 @@ const ofDeliveries: readonly AlertCase[] = [
   {
     alert: 'WindlassDeliveryRolledBack',
     says: 'a newer one came',
-    series: states('0 1x3', '1 0x3'),
-    at: '2m',
+    series: states('0 1x6', '1 0x6'),
+    at: '5m',
     fires: [],
   },
   {
