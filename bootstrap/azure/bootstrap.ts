@@ -19,7 +19,7 @@ export const cloudSteps: readonly AzureStep[] = [
   state,
   stackStep('base', "Stack base: resource groups and the pipeline's identities"),
   stackStep('platform', 'Stack platform: network, registry, events, workspaces'),
-  stackStep('cluster', 'Stack cluster: AKS and its identities (a quarter of an hour)'),
+  stackStep('cluster', 'Stack cluster: AKS, who acts for it, and what collects from it (a quarter of an hour)'),
   // Before the cluster's part: the reconciler's image is released by CI, which needs them.
   githubSettings,
 ]

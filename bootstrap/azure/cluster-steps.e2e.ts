@@ -55,14 +55,12 @@ const azure: readonly Recording[] = [
   { command: 'az aks get-credentials', stdout: 'Merged "aks-windlass-dev" as current context' },
   { command: 'kubelogin convert-kubeconfig' },
   { command: 'terraform -chdir={synth}/stacks/platform init' },
-  { command: 'terraform -chdir={synth}/stacks/cluster init' },
   {
     command: 'terraform -chdir={synth}/stacks/platform output -json',
-    stdout: json({ 'registry-host': output(names.registryHost) }),
-  },
-  {
-    command: 'terraform -chdir={synth}/stacks/cluster output -json',
-    stdout: json({ 'reconciler-client-id': output(reconcilerIdentity.clientId) }),
+    stdout: json({
+      'registry-host': output(names.registryHost),
+      'reconciler-client-id': output(reconcilerIdentity.clientId),
+    }),
   },
 ]
 

@@ -31,7 +31,7 @@ const stacks = {
 
 const independentOfMode: Readonly<Record<string, readonly Right[]>> = {
   'control-plane': [
-    { role: 'Managed Identity Operator', on: 'cluster/azurerm_user_assigned_identity.aks-kubelet' },
+    { role: 'Managed Identity Operator', on: 'platform/azurerm_user_assigned_identity.readers-kubelet' },
     { role: 'Network Contributor', on: 'platform/azurerm_subnet.network-nodes' },
   ],
   'event-topic': [{ role: 'Storage Queue Data Message Sender', on: queue }],

@@ -58,8 +58,12 @@ t.test('what azurerm 5 requires is there', async (t) => {
       node_provisioning_profile: { mode: 'Manual' },
       oidc_issuer_enabled: true,
     })
-    for (const { attributes } of found.ofType('azurerm_federated_identity_credential')) {
-      t.match(attributes, { user_assigned_identity_id: /\.id\}$/ })
+    for (const { stack, attributes } of found.ofType('azurerm_federated_identity_credential')) {
+      const identities = found.referredBy(stack, attributes['user_assigned_identity_id'])
+      t.strictSame(
+        identities.map(({ type }) => type),
+        ['azurerm_user_assigned_identity'],
+      )
     }
   }
 })

@@ -115,13 +115,16 @@ const rows: readonly Row[] = [
       ],
     })
   }),
-  both(
-    12,
-    'own kubelet identity',
-    aks({
-      kubelet_identity: { user_assigned_identity_id: '${azurerm_user_assigned_identity.aks-kubelet.id}' },
-    }),
-  ),
+  both(12, 'own kubelet identity, which may pull before there are nodes', (found, t) => {
+    const identity = only(found, 'azurerm_kubernetes_cluster')['kubelet_identity'] as object
+    t.strictSame(Object.keys(identity).toSorted(), ['client_id', 'object_id', 'user_assigned_identity_id'])
+    for (const part of Object.values(identity)) {
+      t.strictSame(
+        found.referredBy('cluster', part).map(({ address }) => address),
+        ['platform/azurerm_user_assigned_identity.readers-kubelet'],
+      )
+    }
+  }),
   both(13, 'workload identity', aks({ oidc_issuer_enabled: true, workload_identity_enabled: true })),
   {
     number: 14,
@@ -291,6 +294,19 @@ const rows: readonly Row[] = [
         'platform/azurerm_container_registry.registry-acr',
       ])
       for (const { attributes } of locked) t.match(attributes, { lifecycle: { prevent_destroy: true } })
+
+      // It would hold a role on the registry that is made anew: so it is lifted before, and set again after.
+      const names = found
+        .ofType('azurerm_role_assignment')
+        .filter(({ stack, attributes }) =>
+          found.referredBy(stack, attributes['scope']).some(({ type }) => type === 'azurerm_container_registry'),
+        )
+        .map(({ stack, type, name }) => `${stack}/${type}.${name}`)
+      const lock = named(found, 'azurerm_management_lock', 'registry-lock')
+      const { replace_triggered_by } = lock['lifecycle'] as { readonly replace_triggered_by: readonly string[] }
+      t.equal(names.length, 4)
+      t.strictSame(replace_triggered_by.map((name) => `platform/${name}`).toSorted(), names.toSorted())
+      t.strictSame(lock['depends_on'], replace_triggered_by)
     },
   },
   both(47, 'roles by ID, with the type of who gets them', (found, t) => {

@@ -16,10 +16,11 @@ const outputsOf = {
   platform: outputs({
     'ci-push-client-id': ids.push,
     'ci-retention-client-id': ids.retention,
+    'reconciler-client-id': ids.reconciler,
     'queue-url': 'https://stwindlassdevc0n70s0.queue.core.windows.net/image-pushed',
     'registry-host': 'crwindlassdevc0n70s0.azurecr.io',
   }),
-  cluster: outputs({ 'cluster-name': 'aks-windlass-dev', 'reconciler-client-id': ids.reconciler }),
+  cluster: outputs({ 'cluster-name': 'aks-windlass-dev' }),
 } as const
 
 const made = {

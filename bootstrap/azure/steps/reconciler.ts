@@ -37,6 +37,6 @@ async function objectsOf(context: AzureContext, image: string): Promise<readonly
     ...context.placement,
     image,
     registries: [await readOutput(context, 'platform', 'registry-host')],
-    clientId: await readOutput(context, 'cluster', 'reconciler-client-id'),
+    clientId: await readOutput(context, 'platform', 'reconciler-client-id'),
   })
 }

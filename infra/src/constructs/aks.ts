@@ -10,6 +10,8 @@ import { createUserPool, systemPool } from './node-pools.ts'
 
 export interface AksOptions {
   readonly resourceGroupName: string
+  /** Pulls images. */
+  readonly kubelet: UserAssignedIdentity
   readonly nodeSubnetId: string
   readonly apiServerSubnetId?: string
   /** The cluster's own address, where it has one. */
@@ -17,32 +19,24 @@ export interface AksOptions {
   readonly workspaceId: string
 }
 
-export interface Aks {
-  readonly cluster: KubernetesCluster
-  /** Pulls images. */
-  readonly kubelet: UserAssignedIdentity
-}
-
-/** The cluster with its two identities, which have their rights before it is made. */
-export function createAks(parent: Construct, config: Config, options: AksOptions): Aks {
+/** The cluster with its own identity, which has its rights before it is made. */
+export function createAks(parent: Construct, config: Config, options: AksOptions): KubernetesCluster {
   const scope = new Construct(parent, 'aks')
   const control = createIdentity(scope, 'control-plane', config, options.resourceGroupName)
-  const kubelet = createIdentity(scope, 'kubelet', config, options.resourceGroupName)
-  const rights = grantControlPlane(scope, config, { control, kubelet, options })
-  const cluster = createCluster(scope, config, { control, kubelet, rights, options })
+  const rights = grantControlPlane(scope, config, { control, options })
+  const cluster = createCluster(scope, config, { control, rights, options })
   createUserPool(scope, config, cluster, options.nodeSubnetId)
   addDeploymentSafeguards(scope, { clusterId: cluster.id, level: config.settings.cluster.deploymentSafeguards })
   grantAdministrators(scope, config, cluster)
-  return { cluster, kubelet }
+  return cluster
 }
 
 interface Parts {
   readonly control: UserAssignedIdentity
-  readonly kubelet: UserAssignedIdentity
   readonly options: AksOptions
 }
 
-function grantControlPlane(scope: Construct, config: Config, { control, kubelet, options }: Parts): RoleAssignment[] {
+function grantControlPlane(scope: Construct, config: Config, { control, options }: Parts): RoleAssignment[] {
   const principalId = control.principalId
   const rights = [
     grant(scope, 'control-plane-joins-nodes', config, {
@@ -54,7 +48,7 @@ function grantControlPlane(scope: Construct, config: Config, { control, kubelet,
     grant(scope, 'control-plane-assigns-kubelet', config, {
       principalId,
       role: 'Managed Identity Operator',
-      on: kubelet.id,
+      on: options.kubelet.id,
       description: 'The cluster gives its nodes this identity',
     }),
   ]
@@ -71,9 +65,10 @@ function grantControlPlane(scope: Construct, config: Config, { control, kubelet,
 function createCluster(
   scope: Construct,
   config: Config,
-  { control, kubelet, rights, options }: Parts & { readonly rights: readonly RoleAssignment[] },
+  { control, rights, options }: Parts & { readonly rights: readonly RoleAssignment[] },
 ): KubernetesCluster {
   const names = nameAll(config)
+  const { kubelet } = options
   const { cluster: wanted, monitoring } = config.settings
   const cluster = new KubernetesCluster(scope, 'cluster', {
     name: names.cluster,

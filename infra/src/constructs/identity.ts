@@ -4,7 +4,7 @@ import { nameIdentityOfCredential } from '../overrides.ts'
 import { registryGrants, type RegistryAccess } from '../registry-access.ts'
 import { grant } from '../roles.ts'
 import { tagsOf } from '../stack.ts'
-import { FederatedIdentityCredential, UserAssignedIdentity, type Construct } from '../tf.ts'
+import { FederatedIdentityCredential, UserAssignedIdentity, type Construct, type RoleAssignment } from '../tf.ts'
 
 /** An identity for one purpose; its construct is named by that purpose. */
 export function createIdentity(
@@ -60,14 +60,14 @@ export function grantRegistry(
   config: Config,
   identity: { readonly principalId: string },
   { registryId, access, repositories, description }: RegistryRights,
-): void {
-  for (const { key, role, condition } of registryGrants(config, access, repositories)) {
+): readonly RoleAssignment[] {
+  return registryGrants(config, access, repositories).map(({ key, role, condition }) =>
     grant(scope, `${id}-${key}`, config, {
       principalId: identity.principalId,
       role,
       on: registryId,
       description,
       ...(condition !== undefined && { condition }),
-    })
-  }
+    }),
+  )
 }
