@@ -37,7 +37,7 @@ const independentOfMode: Readonly<Record<string, readonly Right[]>> = {
   'event-topic': [{ role: 'Storage Queue Data Message Sender', on: queue }],
   'iac-plan': [
     ...onBothGroups('Reader'),
-    ...onBothGroups('windlass prod: refreshes clusters'),
+    ...onBothGroups('windlass prod: refreshes'),
     { role: 'Storage Blob Data Reader', on: container },
   ],
   'iac-apply': [
@@ -103,6 +103,23 @@ t.test('every assignment is for one of our identities, or lets a group of people
       )
     }
   }
+})
+
+t.test('a role of our own has exactly what it is for', async (t) => {
+  const permissions = stacks.abac
+    .ofType('azurerm_role_definition')
+    .map(({ attributes }) => [attributes['name'], attributes['permissions']])
+  t.strictSame(Object.fromEntries(permissions), {
+    'windlass prod: refreshes': [
+      {
+        actions: [
+          'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action',
+          'Microsoft.EventGrid/systemTopics/eventSubscriptions/getFullUrl/action',
+        ],
+      },
+    ],
+    'windlass prod: keeps locks': [{ actions: ['Microsoft.Authorization/locks/*'] }],
+  })
 })
 
 t.test('no identity of CI has a role on the cluster, nor on what it lies in', async (t) => {

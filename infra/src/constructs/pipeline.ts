@@ -45,11 +45,14 @@ function createPlanner(scope: Construct, config: Config, { stateGroup, container
     on: containerId,
     description: 'Plans compare with the state; they run without its lock',
   })
-  // To refresh a cluster azurerm asks for its user kubeconfig, which Reader leaves out. It holds no credential: local
-  // accounts are off.
+  // To refresh them, azurerm asks for a cluster's user kubeconfig and for an event subscription's address, which Reader
+  // leaves out. Neither holds a credential: local accounts are off, and a queue has no such address.
   const refresh = createRole(scope, 'refresh', config, groups, {
-    purpose: 'refreshes clusters',
-    actions: ['Microsoft.ContainerService/managedClusters/listClusterUserCredential/action'],
+    purpose: 'refreshes',
+    actions: [
+      'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action',
+      'Microsoft.EventGrid/systemTopics/eventSubscriptions/getFullUrl/action',
+    ],
   })
   for (const [name, group] of Object.entries(groups)) {
     const description = 'Plans compare with what is there'
