@@ -243,6 +243,9 @@ const rows: readonly Row[] = [
       'ContainerRegistryLoginEvents',
       'ContainerRegistryRepositoryEvents',
     ])
+    const type = 'log_analytics_destination_type'
+    t.match(named(found, 'azurerm_monitor_diagnostic_setting', 'cluster-logs'), { [type]: 'Dedicated' })
+    t.notOk(type in named(found, 'azurerm_monitor_diagnostic_setting', 'registry-logs'), 'a registry keeps none')
   }),
   {
     number: 34,

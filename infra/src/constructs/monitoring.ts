@@ -35,15 +35,21 @@ export interface Diagnosis {
   readonly targetId: string
   readonly workspaceId: string
   readonly categories: readonly string[]
+  /**
+   * Whether the resource can be asked for tables of its own, instead of the one that all share. A registry can't: it has
+   * them anyway, does not keep the setting, and so each plan would set it again.
+   */
+  readonly hasChoiceOfTables: boolean
 }
 
 /** Sends a resource's own logs to the workspace, each kind to a table of its own. */
-export function diagnose(scope: Construct, id: string, { targetId, workspaceId, categories }: Diagnosis): void {
+export function diagnose(scope: Construct, id: string, diagnosis: Diagnosis): void {
+  const { targetId, workspaceId, categories, hasChoiceOfTables } = diagnosis
   new MonitorDiagnosticSetting(scope, id, {
     name: 'to-workspace',
     targetResourceId: targetId,
     logAnalyticsWorkspaceId: workspaceId,
-    logAnalyticsDestinationType: 'Dedicated',
+    ...(hasChoiceOfTables && { logAnalyticsDestinationType: 'Dedicated' }),
     enabledLog: categories.map((category) => ({ category })),
   })
 }

@@ -28,6 +28,7 @@ export function createClusterStack(app: App, config: Config, { clusterGroup }: B
     targetId: cluster.id,
     workspaceId: monitoring.logs.id,
     categories: clusterLogs,
+    hasChoiceOfTables: true,
   })
   createCollection(stack, config, {
     clusterId: cluster.id,

@@ -47,6 +47,7 @@ export function createPlatform(app: App, config: Config, { platformGroup }: Base
     targetId: registry.id,
     workspaceId: monitoring.logs.id,
     categories: registryLogs,
+    hasChoiceOfTables: false,
   })
   const events = createEvents(stack, config, { resourceGroupName, registry })
   const ofReleasers = createReleasers(stack, config, { resourceGroupName, registry })
