@@ -87,6 +87,7 @@ const rows: readonly Row[] = [
       t.strictSame(seen, ['azurerm_public_ip'], 'the address of the gateway is among the authorized ranges')
       t.equal(found.ofType('azurerm_subnet_nat_gateway_association').length, 1)
       t.equal(found.ofType('azurerm_nat_gateway_public_ip_association').length, 1)
+      t.match(only(found, 'azurerm_public_ip'), { sku: 'Standard', zones: ['1', '2', '3'] })
     },
   },
   both(8, 'no implicit way out of the subnet', (found, t) => {
@@ -371,6 +372,11 @@ for (const profile of ['dev', 'prod'] satisfies Profile[]) {
     }
   })
 }
+
+t.test('the address outwards does not change with the zones of the cluster', async (t) => {
+  const narrow = synthesizeExample('prod', { cluster: { zones: ['1', '2'] } })
+  t.match(only(narrow, 'azurerm_public_ip'), { zones: ['1', '2', '3'] })
+})
 
 t.test('what a profile leaves out as an option is there when it is asked for', async (t) => {
   const isPrivate = synthesizeExample('prod', { cluster: { apiServer: 'private', authorizedIpRanges: [] } })

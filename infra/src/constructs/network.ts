@@ -116,9 +116,11 @@ function translate(scope: Construct, config: Config, place: Place, subnet: Subne
     name: names.egressIp,
     sku: 'Standard',
     allocationMethod: 'Static',
-    zones: [...config.settings.cluster.zones],
+    // Not those of the cluster: of two zones Azure makes all, which each plan would take for another address; and the
+    // address must not change with the cluster.
+    zones: ['1', '2', '3'],
   })
-  // A gateway of this SKU lives in no zone by name: Azure places it, and its loss of one is documented in README.md.
+  // A gateway of this SKU is in one zone, which Azure chooses: README.md says what that means.
   const gateway = new NatGateway(scope, 'nat', { ...place, name: names.natGateway, skuName: 'Standard' })
   new NatGatewayPublicIpAssociation(scope, 'nat-ip', { natGatewayId: gateway.id, publicIpAddressId: address.id })
   new SubnetNatGatewayAssociation(scope, 'nat-of-nodes', { natGatewayId: gateway.id, subnetId: subnet.id })
