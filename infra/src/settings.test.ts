@@ -389,6 +389,9 @@ t.test('what a profile leaves out as an option is there when it is asked for', a
     cluster: { apiServer: 'vnetIntegration', advancedNetworking: true, keyVaultSecrets: true },
     registry: { allowedIpRanges: ['198.51.100.0/24'] },
   })
+  const premium = only(synthesizeExample('prod', { cluster: { skuTier: 'Premium' } }), 'azurerm_kubernetes_cluster')
+  t.match(premium, { sku_tier: 'Premium', support_plan: 'AKSLongTermSupport' })
+  t.notOk('support_plan' in only(optional, 'azurerm_kubernetes_cluster'))
   t.match(only(optional, 'azurerm_kubernetes_cluster'), {
     api_server_access_profile: { virtual_network_integration_enabled: true, authorized_ip_ranges: ['203.0.113.0/24'] },
     network_profile: { advanced_networking: { observability_enabled: true, security_enabled: true } },

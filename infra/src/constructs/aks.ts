@@ -79,6 +79,8 @@ function createCluster(
     dnsPrefix: names.cluster.slice(0, 54),
     kubernetesVersion: wanted.kubernetesVersion,
     skuTier: wanted.skuTier,
+    // Azure takes one only with the other.
+    ...(wanted.skuTier === 'Premium' && { supportPlan: 'AKSLongTermSupport' }),
 
     // Who may come in: Entra ID alone, and Azure roles within; no shared administrator, no way round the API server.
     localAccountDisabled: true,
