@@ -37,7 +37,12 @@ const refusals: readonly Refusal[] = [
   {
     title: 'a block that AKS keeps',
     change: override('network', { serviceCidr: '172.30.0.0/20', dnsServiceIp: '172.30.0.10' }),
-    says: /which AKS keeps for itself/,
+    says: /which Azure keeps for itself/,
+  },
+  {
+    title: 'a VNet where no network can be',
+    change: override('network', { vnetCidr: '224.0.0.0/16', nodeSubnetCidr: '224.0.0.0/22' }),
+    says: /vnetCidr 224\.0\.0\.0\/16 overlaps 224\.0\.0\.0\/4, which Azure keeps for itself/,
   },
   {
     title: 'a subnet outside of the VNet',
@@ -47,6 +52,19 @@ const refusals: readonly Refusal[] = [
   {
     title: 'a subnet too small for the nodes',
     change: override('network', { nodeSubnetCidr: '10.40.0.0/29' }),
+    says: /has no room for 4 nodes/,
+  },
+  {
+    title: 'a subnet too small for a node more of each pool',
+    change: {
+      override: {
+        network: { nodeSubnetCidr: '10.40.0.0/29' },
+        cluster: {
+          systemPool: { minCount: 1, maxCount: 1 },
+          userPool: { vmSize: 'Standard_D4ds_v5', minCount: 1, maxCount: 1 },
+        },
+      },
+    },
     says: /has no room for 4 nodes/,
   },
   {
@@ -83,6 +101,11 @@ const refusals: readonly Refusal[] = [
     title: 'ingress from everybody',
     change: override('network', { ingressSources: ['Internet'] }),
     says: /as good as everybody/,
+  },
+  {
+    title: 'ingress from everybody, in small letters',
+    change: override('network', { ingressSources: ['internet'] }),
+    says: /'internet' is as good as everybody/,
   },
   {
     title: 'ingress from everybody, as a block',
@@ -171,6 +194,18 @@ const refusals: readonly Refusal[] = [
     says: /needs network\.outbound natGateway/,
   },
   {
+    title: 'a private range of the registry',
+    profile: 'prod',
+    change: override('registry', { allowedIpRanges: ['10.1.0.0/16'] }),
+    says: /registry\.allowedIpRanges: 10\.1\.0\.0\/16 is private; the registry sees public addresses/,
+  },
+  {
+    title: 'a range of the registry that is everybody',
+    profile: 'prod',
+    change: override('registry', { allowedIpRanges: ['0.0.0.0/0'] }),
+    says: /registry\.allowedIpRanges: 0\.0\.0\.0\/0 is as good as everybody/,
+  },
+  {
     title: 'cost analysis on the Free tier',
     change: override('cluster', { costAnalysis: true }),
     says: /costAnalysis needs cluster\.skuTier Standard or Premium/,
@@ -244,6 +279,21 @@ const refusals: readonly Refusal[] = [
     says: /state\.containerName: 'tf--state'/,
   },
   {
+    title: 'a word that Azure keeps for itself',
+    change: { workload: 'windows' },
+    says: /the name of the registry: 'crwindowsdevc0n70s0' must have no word that Azure keeps/,
+  },
+  {
+    title: 'a state account in the name of a login',
+    change: { state: { storageAccountName: 'loginstate' } },
+    says: /state\.storageAccountName: 'loginstate' must have no word that Azure keeps/,
+  },
+  {
+    title: 'more repositories than a condition holds',
+    change: { repositories: { delivered: Array.from({ length: 80 }, (_, index) => `app-${index}`) } },
+    says: /repositories: 81 are too many for one condition of a role, which may have 8192 characters/,
+  },
+  {
     title: 'a repository that no registry takes',
     change: { repositories: { delivered: ["a' OR 'b"] } },
     says: /repositories: 'a' OR 'b' must have lower-case parts/,
@@ -290,6 +340,24 @@ for (const { title, profile = 'dev', change, says } of refusals) {
     )
   })
 }
+
+t.test('clients of the Ingress may be a service in one region', async (t) => {
+  t.strictSame(
+    problemsOf(
+      merge(
+        exampleEnvironment('dev'),
+        override('network', { ingressSources: ['AzureCloud.eastus2', 'VirtualNetwork'] }),
+      ),
+    ),
+    [],
+  )
+})
+
+t.test('as many repositories as there are, where no role has a condition', async (t) => {
+  const delivered = Array.from({ length: 200 }, (_, index) => `app-${index}`)
+  const environment = merge(exampleEnvironment('dev'), override('registry', { roles: 'acrPull' }))
+  t.strictSame(problemsOf(merge(environment, { repositories: { delivered } })), [])
+})
 
 t.test('all problems are told at once', async (t) => {
   const problems = problemsOf(

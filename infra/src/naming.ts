@@ -78,6 +78,11 @@ const rules = {
     /^[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]$/,
   ),
   eventTopic: limits('3 to 50 letters, digits and hyphens', /^[A-Za-z0-9-]{3,50}$/),
+  // https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name
+  notReserved: limits(
+    "no word that Azure keeps for itself: 'microsoft' or 'windows' anywhere, 'login' in front",
+    /^(?!login)(?!.*(microsoft|windows))/,
+  ),
   repository: limits(
     'lower-case parts of letters, digits, dots, underscores and hyphens, divided by slashes',
     /^(?=.{1,256}$)[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/,
@@ -95,6 +100,8 @@ export function nameProblems(environment: Environment): readonly string[] {
     breach('the name of the storage account of events', names.eventStorage, rules.storageAccount),
     breach('state.storageAccountName', environment.state.storageAccountName, rules.storageAccount),
     breach('state.containerName', environment.state.containerName, rules.container),
+    breach('the name of the registry', names.registry, rules.notReserved),
+    breach('state.storageAccountName', environment.state.storageAccountName, rules.notReserved),
     breach('the name of the cluster', names.cluster, rules.cluster),
     breach("the name of the nodes' resource group", names.nodeGroup, rules.nodeGroup),
     breach('the name of the workspace', names.workspace, rules.workspace),

@@ -5,8 +5,20 @@ import type { Settings } from './settings.ts'
 const reservedAddresses = 5
 /** AKS gives each node a /24 of the pods' block. */
 const podPrefixOfNode = 24
-/** https://learn.microsoft.com/azure/aks/concepts-network-ip-address-planning */
-const refusedByAks = ['169.254.0.0/16', '172.30.0.0/16', '172.31.0.0/16', '192.0.2.0/24'].map(parseCidr)
+/**
+ * https://learn.microsoft.com/azure/aks/concepts-network-ip-address-planning,
+ * https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq
+ */
+const refusedByAzure = [
+  '127.0.0.0/8',
+  '168.63.129.16/32',
+  '169.254.0.0/16',
+  '172.30.0.0/16',
+  '172.31.0.0/16',
+  '192.0.2.0/24',
+  '224.0.0.0/4',
+  '255.255.255.255/32',
+].map(parseCidr)
 const privateBlocks = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'].map(parseCidr)
 const mostAuthorizedRanges = 200
 
@@ -20,6 +32,7 @@ export function networkProblems({ network, cluster, registry }: Settings): reado
     ...sizeProblems(network, cluster),
     ...dnsProblems(network),
     ...apiServerProblems(network, cluster),
+    ...publicRangeProblems('registry.allowedIpRanges', registry.allowedIpRanges, 'the registry'),
     ...ingressProblems(network.ingressSources),
   ]
 }
@@ -60,9 +73,9 @@ function layoutProblems(network: Settings['network'], cluster: Settings['cluster
         )
       }
     }
-    for (const refused of refusedByAks) {
+    for (const refused of refusedByAzure) {
       if (overlaps(block, refused))
-        found.push(`${key} ${block.text} overlaps ${refused.text}, which AKS keeps for itself`)
+        found.push(`${key} ${block.text} overlaps ${refused.text}, which Azure keeps for itself`)
     }
   }
   if (!contains(vnet, nodes))
@@ -90,8 +103,9 @@ function layoutProblems(network: Settings['network'], cluster: Settings['cluster
 
 function sizeProblems(network: Settings['network'], { systemPool, userPool }: Settings['cluster']): string[] {
   const found: string[] = []
-  // A third more nodes are there during an upgrade.
-  const nodes = Math.ceil((systemPool.maxCount + (userPool?.maxCount ?? 0)) * 1.33)
+  // A third more nodes are there during an upgrade, of each pool a whole one at least.
+  const counts = [systemPool.maxCount, userPool?.maxCount ?? 0]
+  const nodes = counts.reduce((sum, count) => sum + count + Math.ceil(count * 0.33), 0)
   const subnet = parseCidr(network.nodeSubnetCidr)
   const pods = parseCidr(network.podCidr)
   const service = parseCidr(network.serviceCidr)
@@ -145,23 +159,27 @@ function apiServerProblems(
       `cluster.authorizedIpRanges and the cluster's own address are ${ranges} ranges; Azure takes ${mostAuthorizedRanges}`,
     )
   }
-  for (const range of authorizedIpRanges.map(parseCidr)) {
-    if (range.prefix < 8) found.push(`cluster.authorizedIpRanges: ${range.text} is as good as everybody`)
-    else if (privateBlocks.some((block) => overlaps(block, range))) {
-      found.push(`cluster.authorizedIpRanges: ${range.text} is private; the API server sees public addresses only`)
-    }
-  }
-  return found
+  return [...found, ...publicRangeProblems('cluster.authorizedIpRanges', authorizedIpRanges, 'the API server')]
+}
+
+function publicRangeProblems(key: string, ranges: readonly string[], seenBy: string): string[] {
+  return ranges.map(parseCidr).flatMap((range) => {
+    if (range.prefix < 8) return [`${key}: ${range.text} is as good as everybody`]
+    const isPrivate = privateBlocks.some((block) => overlaps(block, range))
+    return isPrivate ? [`${key}: ${range.text} is private; ${seenBy} sees public addresses only`] : []
+  })
 }
 
 function ingressProblems(sources: readonly string[]): string[] {
   return sources.flatMap((source) => {
-    if (source === '*' || source === 'Any' || source === 'Internet' || /\/[0-7]$/.test(source)) {
+    // However they are written.
+    if (['*', 'any', 'internet'].includes(source.toLowerCase()) || /\/[0-7]$/.test(source)) {
       return [
         `network.ingressSources: '${source}' is as good as everybody; name blocks, or the service tag of what stands in front`,
       ]
     }
-    if (/^[A-Za-z]+(\.[A-Za-z]+)*$/.test(source)) return []
+    // A region's name, behind the dot, may end with a digit.
+    if (/^[A-Za-z]+(\.[A-Za-z]+\d*)*$/.test(source)) return []
     const problem = cidrProblem(source)
     return problem === undefined ? [] : [`network.ingressSources: ${problem}, nor a service tag`]
   })

@@ -1,21 +1,26 @@
 import type { Config } from './config.ts'
 import { nameProblems } from './naming.ts'
 import { networkProblems } from './network-rules.ts'
+import { registryGrants } from './registry-access.ts'
 import type { Environment, MaintenanceWindow, NodePool, Settings } from './settings.ts'
 
 /** The least that AKS takes: https://learn.microsoft.com/azure/aks/planned-maintenance */
 const leastMaintenanceHours = 4
+/** https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-rbac-limits */
+const longestCondition = 8192
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** A `d` among the letters behind the number of processors: a VM size with a local disk. */
 const vmSizeWithLocalDisk = /^Standard_[A-Z]+\d+(-\d+)?[a-z]*d[a-z]*(_[A-Z0-9]+)*_v\d+$/
 
 /** Every combination that Azure would refuse, or take and not do what was meant: one sentence each. */
-export function ruleProblems({ settings, ...environment }: Config): readonly string[] {
+export function ruleProblems(config: Config): readonly string[] {
+  const { settings, ...environment } = config
   return [
     ...nameProblems(environment),
     ...guidProblems(environment),
     ...subjectProblems(environment.github),
     ...repositoryProblems(environment.repositories),
+    ...conditionProblems(config),
     ...networkProblems(settings),
     ...registryProblems(settings),
     ...clusterProblems(settings.cluster),
@@ -61,6 +66,17 @@ function repositoryProblems({ delivered, platform }: Environment['repositories']
   const all = [...delivered, ...platform]
   const twice = all.filter((name, index) => all.indexOf(name) !== index)
   return twice.map((name) => `repositories: '${name}' is named twice`)
+}
+
+/** Every repository is a part of a role's condition, and deleting has the longest of them. */
+function conditionProblems(config: Config): string[] {
+  const { delivered, platform } = config.repositories
+  const all = [...delivered, ...platform]
+  const lengths = registryGrants(config, 'delete', all).map(({ condition }) => condition?.length ?? 0)
+  if (Math.max(...lengths) <= longestCondition) return []
+  return [
+    `repositories: ${all.length} are too many for one condition of a role, which may have ${longestCondition} characters`,
+  ]
 }
 
 function registryProblems({ registry, network }: Settings): string[] {
