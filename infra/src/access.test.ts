@@ -2,6 +2,7 @@
 import t from 'tap'
 import { repositoriesCondition } from './registry-access.ts'
 import { roles } from './roles.ts'
+import type { Profile } from './settings.ts'
 import type { Resource, Synthesized } from './synthesized.ts'
 import { synthesizeExample } from './testing.ts'
 
@@ -27,9 +28,13 @@ const all = ['predictor', 'windlass']
 const stacks = {
   abac: synthesizeExample('prod'),
   acrPull: synthesizeExample('prod', { registry: { roles: 'acrPull' } }),
+  dev: synthesizeExample('dev'),
 } as const
+type Mode = keyof typeof stacks
+const modes = Object.keys(stacks) as readonly Mode[]
+type Table = Readonly<Record<string, readonly Right[]>>
 
-const independentOfMode: Readonly<Record<string, readonly Right[]>> = {
+const independentOfMode = (profile: Profile): Table => ({
   'control-plane': [
     { role: 'Managed Identity Operator', on: 'platform/azurerm_user_assigned_identity.readers-kubelet' },
     { role: 'Network Contributor', on: 'platform/azurerm_subnet.network-nodes' },
@@ -37,31 +42,33 @@ const independentOfMode: Readonly<Record<string, readonly Right[]>> = {
   'event-topic': [{ role: 'Storage Queue Data Message Sender', on: queue }],
   'iac-plan': [
     ...onBothGroups('Reader'),
-    ...onBothGroups('windlass prod: refreshes'),
+    ...onBothGroups(`windlass ${profile}: refreshes`),
     { role: 'Storage Blob Data Reader', on: container },
   ],
   'iac-apply': [
     ...onBothGroups('Contributor'),
     ...onBothGroups('Role Based Access Control Administrator'),
-    ...onBothGroups('windlass prod: keeps locks'),
+    ...onBothGroups(`windlass ${profile}: keeps locks`),
     { role: 'Storage Blob Data Contributor', on: container },
   ],
+})
+
+const onSingleRepositories: Table = {
+  kubelet: [{ role: 'Container Registry Repository Reader', on: registry, repositories: all }],
+  reconciler: [
+    { role: 'Container Registry Repository Reader', on: registry, repositories: ['predictor'] },
+    { role: 'Storage Queue Data Message Processor', on: queue },
+  ],
+  'ci-push': [{ role: 'Container Registry Repository Writer', on: registry, repositories: all }],
+  'ci-retention': [{ role: 'Container Registry Repository Contributor', on: registry, repositories: all }],
 }
 
-const tables: Readonly<Record<'abac' | 'acrPull', Readonly<Record<string, readonly Right[]>>>> = {
-  abac: {
-    ...independentOfMode,
-    kubelet: [{ role: 'Container Registry Repository Reader', on: registry, repositories: all }],
-    reconciler: [
-      { role: 'Container Registry Repository Reader', on: registry, repositories: ['predictor'] },
-      { role: 'Storage Queue Data Message Processor', on: queue },
-    ],
-    'ci-push': [{ role: 'Container Registry Repository Writer', on: registry, repositories: all }],
-    'ci-retention': [{ role: 'Container Registry Repository Contributor', on: registry, repositories: all }],
-  },
+const tables: Readonly<Record<Mode, Table>> = {
+  abac: { ...independentOfMode('prod'), ...onSingleRepositories },
+  dev: { ...independentOfMode('dev'), ...onSingleRepositories },
   // A registry of the older mode knows no repositories, and none of its roles locks a tag.
   acrPull: {
-    ...independentOfMode,
+    ...independentOfMode('prod'),
     kubelet: [{ role: 'AcrPull', on: registry }],
     reconciler: [
       { role: 'AcrPull', on: registry },
@@ -78,7 +85,7 @@ const tables: Readonly<Record<'abac' | 'acrPull', Readonly<Record<string, readon
   },
 }
 
-for (const mode of ['abac', 'acrPull'] as const) {
+for (const mode of modes) {
   t.test(`with ${mode} each identity has exactly the rights of its table`, async (t) => {
     const found = stacks[mode]
     const identities = found.ofType('azurerm_user_assigned_identity').map(purposeOf)
@@ -88,6 +95,58 @@ for (const mode of ['abac', 'acrPull'] as const) {
     }
   })
 }
+
+t.test('each identity is federated to its one subject, or to none', async (t) => {
+  const github = (name: string) =>
+    `https://token.actions.githubusercontent.com repo:contoso/windlass:environment:${name}`
+  for (const [mode, profile] of [
+    ['abac', 'prod'],
+    ['dev', 'dev'],
+  ] as const) {
+    const found = stacks[mode]
+    const federations = found.ofType('azurerm_federated_identity_credential').map(({ stack, attributes }) => {
+      const [identity] = found.referredBy(stack, attributes['user_assigned_identity_id'])
+      t.strictSame(attributes['audience'], ['api://AzureADTokenExchange'])
+      return [identity && purposeOf(identity), `${attributes['issuer']} ${attributes['subject']}`]
+    })
+    t.strictSame(federations.toSorted(), [
+      ['ci-push', github(`${profile}-release`)],
+      ['ci-retention', github(`${profile}-retention`)],
+      ['iac-apply', github(`${profile}-apply`)],
+      ['iac-plan', github(`${profile}-plan`)],
+      [
+        'reconciler',
+        '${azurerm_kubernetes_cluster.aks-cluster.oidc_issuer_url} system:serviceaccount:windlass-system:windlass',
+      ],
+    ])
+  }
+})
+
+const accessOfRole = {
+  'Container Registry Repository Reader': 'read',
+  'Container Registry Repository Writer': 'write',
+  'Container Registry Repository Contributor': 'delete',
+} as const
+
+t.test(
+  'a role for single repositories has the condition of all of its actions, and no other role has one',
+  async (t) => {
+    for (const mode of modes) {
+      for (const { stack, attributes, address } of stacks[mode].ofType('azurerm_role_assignment')) {
+        const role = roleOf(stacks[mode], { stack, attributes })
+        if (role === 'Role Based Access Control Administrator') continue
+        if (!(role in accessOfRole)) {
+          t.notOk('condition' in attributes, address)
+          continue
+        }
+        const names = namesIn(attributes['condition'])
+        t.ok(names.length > 0, address)
+        const wanted = repositoriesCondition(accessOfRole[role as keyof typeof accessOfRole], names)
+        t.match(attributes, { condition: wanted, condition_version: '2.0' }, address)
+      }
+    }
+  },
+)
 
 t.test('every assignment is for one of our identities, or lets a group of people fetch a kubeconfig', async (t) => {
   const found = stacks.abac
@@ -150,7 +209,7 @@ t.test('no identity of CI has a role on the cluster, nor on what it lies in', as
 })
 
 t.test("no assignment's scope is a subscription or a management group", async (t) => {
-  for (const mode of ['abac', 'acrPull'] as const) {
+  for (const mode of modes) {
     const found = stacks[mode]
     for (const { stack, attributes, address } of found.ofType('azurerm_role_assignment')) {
       t.equal(found.referredBy(stack, attributes['scope']).length, 1, address)
@@ -159,26 +218,28 @@ t.test("no assignment's scope is a subscription or a management group", async (t
   }
 })
 
-t.test('who applies may give the roles of the stacks, and none that is wider', async (t) => {
+t.test('who applies may give and take the roles of the stacks, and no other', async (t) => {
+  const given = new Set(
+    modes.flatMap((mode) =>
+      stacks[mode]
+        .ofType('azurerm_role_assignment')
+        .filter(({ stack }) => stack !== 'base')
+        .map(({ attributes }) => String(attributes['role_definition_id']).split('/').at(-1) ?? ''),
+    ),
+  )
   const found = stacks.abac
-  const given = found
-    .ofType('azurerm_role_assignment')
-    .filter(({ stack }) => stack !== 'base')
-    .map(({ attributes }) => String(attributes['role_definition_id']).split('/').at(-1) ?? '')
   const conditions = found
     .ofType('azurerm_role_assignment')
     .filter((it) => roleOf(found, it) === 'Role Based Access Control Administrator')
     .map(({ attributes }) => String(attributes['condition']))
   t.equal(conditions.length, 2)
+  const limit = (verb: string, attribute: string, ids: string) =>
+    `(!(ActionMatches{'Microsoft.Authorization/roleAssignments/${verb}'}) OR ` +
+    `(@${attribute}[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${ids}}))`
   for (const condition of conditions) {
-    for (const id of given) t.match(condition, id)
-    for (const wide of [
-      'Contributor',
-      'Role Based Access Control Administrator',
-      'Storage Blob Data Contributor',
-    ] as const) {
-      t.notOk(condition.includes(roles[wide]), wide)
-    }
+    const ids = /GuidEquals \{([^}]*)\}/.exec(condition)?.[1] ?? ''
+    t.equal(condition, `${limit('write', 'Request', ids)} AND ${limit('delete', 'Resource', ids)}`)
+    t.strictSame(ids.split(', ').toSorted(), [...given].toSorted())
   }
 })
 
@@ -195,7 +256,12 @@ t.test('the condition of a role names each of its actions, and compares whole na
 })
 
 function purposeOf({ attributes }: Pick<Resource, 'attributes'>): string {
-  return String(attributes['name']).replace('id-windlass-prod-', '')
+  return String(attributes['name']).replace(/^id-windlass-(prod|dev)-/, '')
+}
+
+/** The repositories that a condition names. */
+function namesIn(condition: unknown): readonly string[] {
+  return [...String(condition).matchAll(/StringEqualsIgnoreCase '([^']+)'/g)].map(([, name = '']) => name)
 }
 
 function rightsOf(found: Synthesized, identity: string): string[] {
@@ -206,9 +272,7 @@ function rightsOf(found: Synthesized, identity: string): string[] {
     )
     .map(({ stack, attributes }) => {
       const [on] = found.referredBy(stack, attributes['scope'])
-      const names = [...String(attributes['condition']).matchAll(/StringEqualsIgnoreCase '([^']+)'/g)].map(
-        ([, name = '']) => name,
-      )
+      const names = namesIn(attributes['condition'])
       const right = { role: roleOf(found, { stack, attributes }), on: on?.address ?? '' }
       return printRight(names.length > 0 ? { ...right, repositories: names } : right)
     })

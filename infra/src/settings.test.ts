@@ -40,6 +40,33 @@ const absent =
     t.notOk(attribute in only(found, type), attribute)
   }
 
+const addressesOf = (found: Synthesized, value: unknown) =>
+  found.referredBy('cluster', value).map(({ address }) => address)
+
+/** All that a rule collects flows to a destination that it has, which is that resource; and the cluster has that rule. */
+function assertDelivers(found: Synthesized, t: Test, { name, to }: { readonly name: string; readonly to: string }) {
+  const rule = named(found, 'azurerm_monitor_data_collection_rule', `collection-${name}`) as unknown as {
+    readonly data_sources: Readonly<Record<string, readonly { readonly streams: readonly string[] }[]>>
+    readonly destinations: Readonly<Record<string, readonly { readonly name: string }[]>>
+    readonly data_flow: readonly { readonly streams: readonly string[]; readonly destinations: readonly string[] }[]
+  }
+  const collected = Object.values(rule.data_sources).flatMap((sources) => sources.flatMap(({ streams }) => streams))
+  t.strictSame(collected.toSorted(), rule.data_flow.flatMap(({ streams }) => streams).toSorted())
+  t.strictSame(
+    Object.values(rule.destinations).flatMap((destinations) => destinations.map((destination) => destination.name)),
+    [...new Set(rule.data_flow.flatMap(({ destinations }) => destinations))],
+  )
+  t.strictSame(addressesOf(found, rule.destinations), [to])
+  const type = 'azurerm_monitor_data_collection_rule_association'
+  const association = named(found, type, `collection-${name}-of-cluster`)
+  t.strictSame(addressesOf(found, association['target_resource_id']), [
+    'cluster/azurerm_kubernetes_cluster.aks-cluster',
+  ])
+  t.strictSame(addressesOf(found, association['data_collection_rule_id']), [
+    `cluster/azurerm_monitor_data_collection_rule.collection-${name}`,
+  ])
+}
+
 const rows: readonly Row[] = [
   both(
     1,
@@ -207,14 +234,9 @@ const rows: readonly Row[] = [
     aks({ oms_agent: { msi_auth_for_monitoring_enabled: true } })(found, t)
     const rule = named(found, 'azurerm_monitor_data_collection_rule', 'collection-logs')
     t.match(rule, { data_sources: { extension: [{ extension_name: 'ContainerInsights' }] } })
-    const association = named(found, 'azurerm_monitor_data_collection_rule_association', 'collection-logs-of-cluster')
-    t.strictSame(
-      found
-        .referredBy('cluster', association)
-        .map(({ type }) => type)
-        .sort(),
-      ['azurerm_kubernetes_cluster', 'azurerm_monitor_data_collection_rule'],
-    )
+    const { extension } = rule['data_sources'] as { readonly extension: readonly { readonly extension_json: string }[] }
+    t.match(JSON.parse(extension[0]?.extension_json ?? ''), { dataCollectionSettings: { enableContainerLogV2: true } })
+    assertDelivers(found, t, { name: 'logs', to: 'platform/azurerm_log_analytics_workspace.monitoring-logs' })
   }),
   {
     number: 32,
@@ -226,7 +248,10 @@ const rows: readonly Row[] = [
       t.equal(found.ofType('azurerm_monitor_data_collection_endpoint').length, 1)
       const rule = named(found, 'azurerm_monitor_data_collection_rule', 'collection-metrics')
       t.match(rule, { data_flow: [{ streams: ['Microsoft-PrometheusMetrics'] }] })
-      named(found, 'azurerm_monitor_data_collection_rule_association', 'collection-metrics-of-cluster')
+      t.strictSame(addressesOf(found, rule['data_collection_endpoint_id']), [
+        'cluster/azurerm_monitor_data_collection_endpoint.collection-metrics-endpoint',
+      ])
+      assertDelivers(found, t, { name: 'metrics', to: 'platform/azurerm_monitor_workspace.monitoring-metrics' })
     },
   },
   both(33, 'diagnostic settings', (found, t) => {
