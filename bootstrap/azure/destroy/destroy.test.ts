@@ -27,6 +27,11 @@ const left = { cluster: [], platform: [], base: held.base.filter((address) => ad
 
 const deleteState = 'az group delete --name rg-windlass-dev-state'
 
+/** https://learn.microsoft.com/cli/azure/resource#az-resource-delete */
+const ofRules =
+  '--resource-group rg-windlass-dev-platform --resource-type Microsoft.AlertsManagement/prometheusRuleGroups'
+const deleteRules = `az resource delete --name windlass-alerts ${ofRules}`
+
 const inUse: readonly Recording[] = [
   ...preflightRecordings,
   { command: 'az storage container-rm show', stdout: json({ name: 'tfstate' }) },
@@ -43,13 +48,22 @@ const inUse: readonly Recording[] = [
     { command: inStack(stack, 'plan -destroy'), stdout: 'Plan: 0 to add, 0 to change, 2 to destroy.' },
     { command: applyOf(stack), stdout: 'Apply complete! Resources: 0 added, 0 changed, 2 destroyed.' },
   ]),
+  { command: `az resource list ${ofRules}`, stdout: json([{ name: 'windlass-alerts' }]) },
+  { command: `az resource list ${ofRules}`, after: deleteRules, stdout: '[]' },
+  {
+    command: `az resource list ${ofRules}`,
+    after: applyOf('base'),
+    exitCode: 3,
+    stderr: "ERROR: (ResourceGroupNotFound) Resource group 'rg-windlass-dev-platform' could not be found.",
+  },
+  { command: deleteRules },
   { command: 'az group exists', stdout: 'true' },
   { command: 'az group exists', after: deleteState, stdout: 'false' },
   { command: deleteState },
 ]
 
-const isChange = (line: string): boolean => / apply |^az group delete/.test(line)
-const changes = [...['cluster', 'platform', 'base'].map(applyOf), `${deleteState} --yes`]
+const isChange = (line: string): boolean => / apply |^az (group|resource) delete/.test(line)
+const changes = [applyOf('cluster'), deleteRules, applyOf('platform'), applyOf('base'), `${deleteState} --yes`]
 
 async function runAll(context: AzureContext) {
   const details: string[] = []
@@ -105,6 +119,6 @@ t.test('a dry run prints what would go, and deletes nothing', async (t) => {
   const { lines, ok } = await planSteps(destroySteps, world.context({ isDryRun: true }))
   t.ok(ok)
   t.same(world.ran.filter(isChange), [])
-  t.match(lines.join('\n'), /6\/6[^]*rm -r/)
+  t.match(lines.join('\n'), /7\/7[^]*rm -r/)
   t.match(lines.join('\n'), /az group delete --name rg-windlass-dev-state --yes/)
 })

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { az } from '../context.ts'
 import { calling, done, toDo, type AzureStep } from '../step.ts'
 import { destroyPreflight } from './preflight.ts'
+import { destroyRuleGroups } from './rule-groups.ts'
 import { destroyStack } from './stacks.ts'
 
 /** The account that keeps the state, with the group it is in. */
@@ -35,6 +36,7 @@ const forgetLocally: AzureStep = {
 export const destroySteps: readonly AzureStep[] = [
   destroyPreflight,
   destroyStack('cluster', 'Stack cluster: AKS with all that runs in it'),
+  destroyRuleGroups,
   destroyStack('platform', 'Stack platform: network, registry with all releases, events, workspaces'),
   destroyStack('base', "Stack base: resource groups and the pipeline's identities"),
   destroyState,
