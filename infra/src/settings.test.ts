@@ -240,6 +240,7 @@ const rows: readonly Row[] = [
   }),
   {
     number: 32,
+    // Its rule groups are made by the bootstrap's step `monitoring`, from dashboards/azure.
     setting: 'managed Prometheus',
     dev: absent('azurerm_kubernetes_cluster', 'monitor_metrics'),
     prod: (found, t) => {
