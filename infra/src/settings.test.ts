@@ -227,8 +227,15 @@ const rows: readonly Row[] = [
   {
     number: 30,
     setting: 'Defender',
-    dev: absent('azurerm_kubernetes_cluster', 'microsoft_defender'),
-    prod: aks({ microsoft_defender: {} }),
+    dev: (found, t) => {
+      absent('azurerm_kubernetes_cluster', 'microsoft_defender')(found, t)
+      t.match(only(found, 'azurerm_log_analytics_workspace'), { local_authentication_enabled: false })
+    },
+    prod: (found, t) => {
+      const workspace = { log_analytics_workspace_id: /workspace_monitoring-logs_id\}$/ }
+      aks({ microsoft_defender: workspace })(found, t)
+      t.match(only(found, 'azurerm_log_analytics_workspace'), { local_authentication_enabled: true }, 'by its key')
+    },
   },
   both(31, 'container logs that arrive', (found, t) => {
     aks({ oms_agent: { msi_auth_for_monitoring_enabled: true } })(found, t)

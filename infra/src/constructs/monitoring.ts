@@ -13,7 +13,7 @@ export interface Monitoring {
 export function createMonitoring(parent: Construct, config: Config, resourceGroupName: string): Monitoring {
   const scope = new Construct(parent, 'monitoring')
   const names = nameAll(config)
-  const { monitoring } = config.settings
+  const { monitoring, cluster } = config.settings
   const place = { location: config.location, resourceGroupName, tags: tagsOf(config) }
   const logs = new LogAnalyticsWorkspace(scope, 'logs', {
     ...place,
@@ -21,7 +21,9 @@ export function createMonitoring(parent: Construct, config: Config, resourceGrou
     sku: 'PerGB2018',
     retentionInDays: monitoring.retentionDays,
     dailyQuotaGb: monitoring.dailyQuotaGb,
-    localAuthenticationEnabled: false,
+    // The agents for logs and metrics have identities. Defender's sensor has none yet: without the workspace's key, which
+    // Azure gives it, its pods crash. https://github.com/Azure/Microsoft-Defender-for-Cloud/issues/1010
+    localAuthenticationEnabled: cluster.defender,
   })
   if (!monitoring.managedPrometheus) return { logs }
   return { logs, metrics: new MonitorWorkspace(scope, 'metrics', { ...place, name: names.metrics }) }
