@@ -107,17 +107,15 @@ t.test('each identity is federated to its one subject, or to none', async (t) =>
     const federations = found.ofType('azurerm_federated_identity_credential').map(({ stack, attributes }) => {
       const [identity] = found.referredBy(stack, attributes['user_assigned_identity_id'])
       t.strictSame(attributes['audience'], ['api://AzureADTokenExchange'])
-      return [identity && purposeOf(identity), `${attributes['issuer']} ${attributes['subject']}`]
+      return `${identity && purposeOf(identity)}: ${String(attributes['issuer'])} ${String(attributes['subject'])}`
     })
+    const cluster = '${azurerm_kubernetes_cluster.aks-cluster.oidc_issuer_url}'
     t.strictSame(federations.toSorted(), [
-      ['ci-push', github(`${profile}-release`)],
-      ['ci-retention', github(`${profile}-retention`)],
-      ['iac-apply', github(`${profile}-apply`)],
-      ['iac-plan', github(`${profile}-plan`)],
-      [
-        'reconciler',
-        '${azurerm_kubernetes_cluster.aks-cluster.oidc_issuer_url} system:serviceaccount:windlass-system:windlass',
-      ],
+      `ci-push: ${github(`${profile}-release`)}`,
+      `ci-retention: ${github(`${profile}-retention`)}`,
+      `iac-apply: ${github(`${profile}-apply`)}`,
+      `iac-plan: ${github(`${profile}-plan`)}`,
+      `reconciler: ${cluster} system:serviceaccount:windlass-system:windlass`,
     ])
   }
 })
