@@ -1,5 +1,6 @@
 import { askJson } from '../../calls/call.ts'
 import type { Config } from '../../../infra/src/config.ts'
+import { waitFor } from '../../local/wait.ts'
 import { az, type AzureContext } from '../context.ts'
 import { calling, done, toDo, type Action, type AzureStep } from '../step.ts'
 
@@ -38,11 +39,10 @@ export const providers: AzureStep = {
     })
     return [
       ...missing.map((namespace) => registering(context, namespace)),
-      ...(needsFeature(context) ? [calling(az(context, 'feature register', hostEncryption))] : []),
+      ...(needsFeature(context) ? registeringFeature(context) : []),
     ]
   },
-  // A feature is registered by Microsoft's side within a quarter of an hour.
-  settleMs: 20 * 60_000,
+  settleMs: 60_000,
 }
 
 export function neededProviders({ settings }: Config): readonly string[] {
@@ -51,6 +51,29 @@ export function neededProviders({ settings }: Config): readonly string[] {
 
 function registering(context: AzureContext, namespace: string): Action {
   return calling(az(context, 'provider register', { namespace, wait: true }))
+}
+
+/** By Microsoft's side, which takes a quarter of an hour. */
+const featureWithinMs = 20 * 60_000
+
+/** A provider knows of a feature only when it is registered anew after it: the Azure CLI says so itself. */
+function registeringFeature(context: AzureContext): readonly Action[] {
+  const { namespace, name } = hostEncryption
+  const waiting: Action = {
+    text: `wait until the feature ${namespace}/${name} is registered`,
+    perform: async ({ everyMs, signal }) => {
+      let state = ''
+      await waitFor(
+        async () => {
+          state = await featureState(context)
+          return state === 'Registered' || undefined
+        },
+        () => `the feature ${namespace}/${name} is ${state}. Type the same again later`,
+        { timeoutMs: featureWithinMs, everyMs, signal },
+      )
+    },
+  }
+  return [calling(az(context, 'feature register', hostEncryption)), waiting, registering(context, namespace)]
 }
 
 /** `az provider list`: https://learn.microsoft.com/rest/api/resources/providers/list */
