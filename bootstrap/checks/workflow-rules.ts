@@ -14,12 +14,14 @@ export interface Job {
   readonly 'runs-on'?: string
   readonly 'timeout-minutes'?: number
   readonly environment?: string
+  readonly outputs?: Readonly<Record<string, string>>
   readonly permissions?: Permissions
   readonly env?: Readonly<Record<string, string>>
   readonly steps: readonly Step[]
 }
 
 export interface Step {
+  readonly id?: string
   readonly name?: string
   readonly if?: string
   readonly uses?: string

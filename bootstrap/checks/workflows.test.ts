@@ -71,6 +71,25 @@ t.test('a release is built without an identity, scanned before it is pushed, tag
   t.notMatch(JSON.stringify(release.steps.slice(0, tag)), /--tag\b|windlass tag|:\$GITHUB_SHA/)
 })
 
+t.test('what is scanned and what is pushed is what was built, by an ID that no other job can give', async (t) => {
+  const { jobs } = parseWorkflow(read('release.yml'))
+  const { build, scan, release } = jobs as Readonly<Record<'build' | 'scan' | 'release', Job>>
+  const using = (job: Job, action: string) => job.steps.filter(({ uses = '' }) => uses.startsWith(`actions/${action}@`))
+  const [upload] = using(build, 'upload-artifact')
+  const kept = build.steps.find(({ id }) => id === 'kept')
+  t.match(kept?.env, { ARTIFACT: `\${{ steps.${upload?.id}.outputs.artifact-id }}` })
+  t.equal(kept?.run, 'echo "$PROGRAM=$ARTIFACT" >>"$GITHUB_OUTPUT"')
+  t.same(
+    build.outputs,
+    Object.fromEntries(Object.keys(releasables).map((name) => [name, `\${{ steps.kept.outputs.${name} }}`])),
+  )
+  for (const job of [scan, release]) {
+    const taken = using(job, 'download-artifact').map(({ with: inputs }) => inputs)
+    t.match(taken, [{ 'artifact-ids': '${{ needs.build.outputs[matrix.program] }}', name: undefined }])
+    t.ok([job.needs].flat().includes('build'))
+  }
+})
+
 t.test('its steps are those that a person runs, and releases are of what is built', async (t) => {
   const { jobs } = parseWorkflow(read('release.yml'))
   const flagsOf = (text: string) => [...text.matchAll(/(?<=\s)--[a-z-]+/g)].map(([flag]) => flag).toSorted()
