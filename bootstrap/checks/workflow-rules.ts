@@ -36,12 +36,15 @@ export function parseWorkflow(text: string): Workflow {
   return parse(text) as Workflow
 }
 
+/** The environment of infra/ that the workflows act on: the repository's variable names it. */
+export const chosenEnvironment = "${{ vars.ENVIRONMENT || 'prod' }}"
+
 /** Which environment a job must be in to be given an identity; each has a subject of its own in infra/. */
 const identities: Readonly<Record<string, string>> = {
-  'release.yml release': 'prod-release',
-  'retention.yml retain': 'prod-retention',
-  'infra.yml plan': 'prod-plan',
-  'infra.yml apply': 'prod-apply',
+  'release.yml release': `${chosenEnvironment}-release`,
+  'retention.yml retain': `${chosenEnvironment}-retention`,
+  'infra.yml plan': `${chosenEnvironment}-plan`,
+  'infra.yml apply': `${chosenEnvironment}-apply`,
 }
 
 /** What a job of any workflow may be permitted, beside an identity. */

@@ -5,7 +5,7 @@ import { checkout } from '../local/checkout.ts'
 import { pins } from '../local/kind/pins.ts'
 import { releasables, type Releasable } from '../release/releasable.ts'
 import { releaseLayout } from '../release/release-steps.ts'
-import { parseWorkflow, workflowProblems, type Job, type Step } from './workflow-rules.ts'
+import { chosenEnvironment, parseWorkflow, workflowProblems, type Job, type Step } from './workflow-rules.ts'
 
 const folder = join(checkout, '.github', 'workflows')
 const files = readdirSync(folder)
@@ -36,7 +36,7 @@ t.test('each of these rules finds what it is there for', async (t) => {
   t.match(broken('permissions: {}\n    strategy', 'permissions: { id-token: write }\n    strategy'), [
     /job scan has an id/,
   ])
-  t.match(broken('environment: prod-release', 'environment: prod-apply'), [/environment prod-apply, not prod-release/])
+  t.match(broken("'prod' }}-release", "'prod' }}-apply"), [/environment \S.*-apply, not \S.*-release/])
   t.match(broken('persist-credentials: false', 'persist-credentials: true'), [/leaves its token in the checkout/])
   t.match(broken('egress-policy: block', 'egress-policy: audit'), [/does not begin by shutting the way out/])
   t.match(broken(/(actions\/attest)@\w+/, '$1@v4'), [/attest@v4 .* is not pinned by its commit/])
@@ -130,14 +130,16 @@ t.test('its steps are those that a person runs, and releases are of what is buil
   )
 })
 
-t.test('the identities are those that infra federates', async (t) => {
-  const { github } = json('infra/environments/prod.json') as { github: Record<string, string> }
-  const subjects = Object.values(github).filter((value) => value.startsWith('repo:'))
-  const environments = files
-    .flatMap((file) => Object.values(parseWorkflow(read(file)).jobs))
-    .flatMap(({ environment }) => environment ?? [])
-  t.same(environments.toSorted(), subjects.map((subject) => subject.split(':environment:')[1] ?? '').toSorted())
-})
+for (const name of ['dev', 'prod']) {
+  t.test(`the identities are those that infra federates for ${name}`, async (t) => {
+    const { github } = json(`infra/environments/${name}.json`) as { github: Record<string, string> }
+    const subjects = Object.values(github).filter((value) => value.startsWith('repo:'))
+    const environments = files
+      .flatMap((file) => Object.values(parseWorkflow(read(file)).jobs))
+      .flatMap(({ environment }) => environment?.replace(chosenEnvironment, name) ?? [])
+    t.same(environments.toSorted(), subjects.map((subject) => subject.split(':environment:')[1] ?? '').toSorted())
+  })
+}
 
 t.test('the demo on kind is told with the kind that its node is of, as a user who is not root', async (t) => {
   const steps = parseWorkflow(read('validate.yml')).jobs['demo-on-kind']?.steps ?? []

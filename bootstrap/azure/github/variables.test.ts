@@ -37,10 +37,10 @@ t.test('the variables are those that docs/ci.md asks for', async (t) => {
     ],
   )
   const documented = await readFile(join(checkout, 'docs', 'ci.md'), 'utf8')
-  for (const { name } of variables) t.match(documented, `\`${name}\``)
+  for (const name of [...variables.map((variable) => variable.name), 'ENVIRONMENT']) t.match(documented, `\`${name}\``)
 })
 
-t.test('a registry of the older mode locks no tags, and another environment is named to the workflow', async (t) => {
+t.test('a registry of the older mode locks no tags, and another environment is named to the workflows', async (t) => {
   const { context } = await recordedWorld(t, { override: { registry: { roles: 'acrPull' } } })
   const variables = variablesOf(context().environment, clientIds, 'cr.azurecr.io')
   t.match(
@@ -49,6 +49,6 @@ t.test('a registry of the older mode locks no tags, and another environment is n
   )
   t.same(
     variables.filter(({ environment }) => environment === undefined),
-    [{ name: 'INFRA_CONFIG', value: 'infra/environments/dev.json' }],
+    [{ name: 'ENVIRONMENT', value: 'dev' }],
   )
 })

@@ -1,4 +1,3 @@
-import { basename } from 'node:path'
 import type { AzureEnvironment } from '../environment.ts'
 
 /** Client IDs of the identities that GitHub's environments act as. */
@@ -33,7 +32,7 @@ export function parseSubject(subject: string): Subject | undefined {
 
 /** What docs/ci.md says that the workflows need, with its values. */
 export function variablesOf(
-  { config, names, file }: AzureEnvironment,
+  { config, names }: AzureEnvironment,
   clientIds: ClientIds,
   registryHost: string,
 ): readonly Variable[] {
@@ -54,12 +53,11 @@ export function variablesOf(
     const environment = parseSubject(subject)?.environment ?? '<environment>'
     return variables.map((variable) => ({ environment, ...variable }))
   }
-  const isDefault = basename(file) === 'prod.json'
   return [
     ...within(github.releaseSubject, [...identity(clientIds.release), ...shared, ...lock]),
     ...within(github.retentionSubject, [...identity(clientIds.retention), ...shared]),
     ...within(github.planSubject, identity(clientIds.plan)),
     ...within(github.applySubject, identity(clientIds.apply)),
-    ...(isDefault ? [] : [{ name: 'INFRA_CONFIG', value: `infra/environments/${basename(file)}` }]),
+    ...(config.environment === 'prod' ? [] : [{ name: 'ENVIRONMENT', value: config.environment }]),
   ]
 }
