@@ -17,7 +17,9 @@ const exchangeAnswers = (code: number): string =>
     'ERROR: Unable to authenticate using AAD or admin login credentials. Please specify both username and password in non-interactive mode.',
   ].join('\n')
 
-const tags = json([{ name: ids.commit, digest: ids.digest }])
+/** https://learn.microsoft.com/rest/api/containerregistry/tag/get-list */
+const tag = (name: string, digest: string, createdTime: string) => ({ createdTime, digest, name, signed: false })
+const tags = json([tag(ids.commit, ids.digest, '2026-11-26T09:12:44.2143119Z')])
 const released = `crwindlassdevc0n70s0.azurecr.io/windlass@${ids.digest}`
 
 function registry(t: Test, ...recordings: readonly Recording[]): Promise<TestWorld> {
@@ -87,4 +89,14 @@ t.test('a registry without a release says how to come by one', async (t) => {
   const world = await registry(t, { command: showTags, exitCode: 1, stderr })
   const { detail } = await runStep(image, world.context(), () => undefined)
   t.match(detail, /it has no release of the repository windlass yet[^]*let CI release it/)
+})
+
+t.test('the newest release is the one that was tagged last, whatever was locked or unlocked since', async (t) => {
+  const listed = [
+    tag('ef'.repeat(20), `sha256:${'cd'.repeat(32)}`, '2026-11-02T10:00:00Z'),
+    tag('stable', `sha256:${'ef'.repeat(32)}`, '2026-11-27T10:00:00Z'),
+    tag(ids.commit, ids.digest, '2026-11-26T09:12:44.2143119Z'),
+  ]
+  const world = await registry(t, { command: showTags, stdout: json(listed) })
+  t.equal(await readImage(world.context()), released)
 })

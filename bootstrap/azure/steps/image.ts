@@ -58,6 +58,7 @@ export async function readImage(context: AzureContext): Promise<string> {
 interface Tag {
   readonly name: string
   readonly digest: string
+  readonly createdTime: string
 }
 
 /**
@@ -80,7 +81,10 @@ const isShutOut = /CONNECTIVITY_FORBIDDEN_ERROR|configured firewall rules|client
 async function newestRelease(context: AzureContext): Promise<string | undefined> {
   const tags = await readTags(context)
   if (tags === undefined) return undefined
-  const release = tags.find(({ name }) => /^[0-9a-f]{40}$/.test(name))
+  // They come by their last change, which a lock is too.
+  const [release] = tags
+    .filter(({ name }) => /^[0-9a-f]{40}$/.test(name))
+    .toSorted((one, other) => Date.parse(other.createdTime) - Date.parse(one.createdTime))
   if (release !== undefined) {
     return `${await readOutput(context, 'platform', 'registry-host')}/${reconcilerRepository}@${release.digest}`
   }
