@@ -44,7 +44,8 @@ export async function lockRelease(
 
 /**
  * Deletes an image with its tags, what is attached to it, and the given manifests of an index, whose only one it was.
- * Locks of ours are taken off first; a lock on the image itself is another hand's, and is left.
+ * Locks of ours are taken off first, where there are some: who may delete may not lock in every registry. A lock on the
+ * image itself is another hand's, and is left.
  */
 export async function deleteRelease(
   connection: RegistryConnection,
@@ -61,9 +62,7 @@ export async function deleteRelease(
   const attempt = attemptOf(connection, `delete ${connection.http.registry}/${name}@${digest}`)
   await connection.call(name, attempt, signal, async ({ tags, content }) => {
     for (const tag of release.tags) await unlockTag(tags, name, tag, digest, attempt, signal)
-    for (const bundle of release.bundles) {
-      await tags.getArtifact(name, bundle).updateManifestProperties({ canDelete: true, abortSignal: signal })
-    }
+    for (const bundle of release.bundles) await unlockBundle(tags, name, bundle, signal)
     // The image first, with which its tags go: a tag never names half a release.
     for (const manifest of [digest, ...release.bundles, ...release.children]) {
       await content.deleteManifest(manifest, { abortSignal: signal }).catch(passNotFound)
@@ -80,13 +79,27 @@ async function unlockTag(
   signal: AbortSignal,
 ): Promise<void> {
   const artifact = tags.getArtifact(name, tag)
-  const now = await artifact.updateTagProperties(tag, { canWrite: true, canDelete: true, abortSignal: signal })
+  const found = await artifact.getTagProperties(tag, { abortSignal: signal })
+  const isOpen = found.canWrite === true && found.canDelete === true
+  const unlocked = { canWrite: true, canDelete: true, abortSignal: signal }
+  const now = isOpen ? found : await artifact.updateTagProperties(tag, unlocked)
   if (now.digest === digest) return
   throw new AppError({
     kind: 'terminal',
     reason: 'TagMoved',
     message: `can't ${attempt.action}: its tag ${tag} names ${now.digest} meanwhile`,
   })
+}
+
+async function unlockBundle(
+  tags: ContainerRegistryClient,
+  name: string,
+  bundle: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const artifact = tags.getArtifact(name, bundle)
+  const { canDelete } = await artifact.getManifestProperties({ abortSignal: signal })
+  if (canDelete !== true) await artifact.updateManifestProperties({ canDelete: true, abortSignal: signal })
 }
 
 /** The registry may delete what is attached together with its subject. */
