@@ -24,6 +24,12 @@ const knownFailures: readonly KnownFailure[] = [
     mend: ({ config }) => `the login has ended or does not suffice: az login --tenant ${config.tenantId}`,
   },
   {
+    pattern: /gh auth login|HTTP 40[134]/,
+    programs: ['gh'],
+    mend: () =>
+      'gh auth login as an administrator of the repository, or leave --github set out: the variables are printed then',
+  },
+  {
     pattern: /AuthorizationFailed|does not have authorization|AuthorizationPermissionMismatch|\b403\b/,
     programs: ['az', 'terraform', 'tofu'],
     mend: ({ config }) =>

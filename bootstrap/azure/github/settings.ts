@@ -47,7 +47,8 @@ async function readVariables(context: AzureContext): Promise<readonly Variable[]
   return variablesOf(context.environment, clientIds, ofPlatform('registry-host'))
 }
 
-function repositoryOf({ environment }: AzureContext): string {
+/** The repository whose jobs the subjects are of. */
+export function repositoryOf({ environment }: AzureContext): string {
   const { releaseSubject } = environment.config.github
   const subject = parseSubject(releaseSubject)
   if (subject !== undefined) return subject.repository

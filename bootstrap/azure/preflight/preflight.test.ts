@@ -165,6 +165,19 @@ const cases: Readonly<Record<string, Case>> = {
     },
     says: [/^registry crwindlassdevc0n70s0: The registry .* is already in use/, /choose another nameSuffix/],
   },
+  'no login at GitHub': {
+    answers: {
+      command: 'gh api repos/contoso/windlass --jq',
+      exitCode: 4,
+      // https://cli.github.com/manual/gh_help_exit-codes
+      stderr: 'To get started with GitHub CLI, please run:  gh auth login',
+    },
+    says: [/^gh api repos\/contoso\/windlass .*\n?[^]*To mend: gh auth login as an administrator/],
+  },
+  'a login at GitHub that does not administer the repository': {
+    answers: { command: 'gh api repos/contoso/windlass --jq', stdout: 'false' },
+    says: [/^repository contoso\/windlass: the login of gh does not administer it/, /gh auth login as one who does/],
+  },
 }
 
 for (const [name, { answers, says, ...options }] of Object.entries(cases)) {

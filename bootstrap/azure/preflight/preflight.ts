@@ -1,5 +1,6 @@
 import { done, type AzureStep } from '../step.ts'
 import { assertRounds, type Check } from './check.ts'
+import { github } from './github.ts'
 import { kubernetesVersion } from './kubernetes-version.ts'
 import { directory, login } from './login.ts'
 import { worldwideNames } from './names.ts'
@@ -11,7 +12,7 @@ const rounds: readonly (readonly Check[])[] = [
   [programs(programsOf)],
   [login],
   [directory],
-  [permissions, administration, quota, kubernetesVersion, worldwideNames],
+  [permissions, administration, quota, kubernetesVersion, worldwideNames, github],
 ]
 
 /** Looks at all that must be so; changes nothing. */

@@ -117,4 +117,6 @@ export const preflightRecordings: readonly Recording[] = [
   { command: 'az storage account check-name', stdout: json({ message: null, nameAvailable: true, reason: null }) },
   // https://learn.microsoft.com/rest/api/containerregistry/registries/check-name-availability
   { command: 'az acr check-name', stdout: json({ message: null, nameAvailable: true, reason: null }) },
+  // https://docs.github.com/rest/repos/repos#get-a-repository
+  { command: 'gh api repos/contoso/windlass --jq .permissions.admin', stdout: 'true' },
 ]
