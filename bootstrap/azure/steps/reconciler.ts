@@ -1,6 +1,7 @@
 import { reconcilerDeployment, reconcilerObjects } from '../../cluster/reconciler.ts'
 import { waitForDeployment, type Manifest } from '../../local/install.ts'
 import { kubeconfigOf, type AzureContext } from '../context.ts'
+import { parseSubject } from '../github/variables.ts'
 import { applying, done, toDo, type AzureStep } from '../step.ts'
 import { readOutput } from '../terraform/stack.ts'
 import { isApplied } from './applied.ts'
@@ -15,7 +16,9 @@ export const reconciler: AzureStep = {
   find: async (context) => {
     const image = await readImage(context)
     const isThere = await isApplied(context, await objectsOf(context, image))
-    return isThere ? done(image) : toDo('it is not what its manifests say')
+    if (!isThere) return toDo('it is not what its manifests say')
+    context.notes.push(keptNote(context, image))
+    return done(image)
   },
   actions: async (context) => {
     const { namespace, name } = reconcilerDeployment
@@ -30,6 +33,13 @@ export const reconciler: AzureStep = {
   },
   // Its Deployment's status may be written between what is compared.
   settleMs: 30_000,
+}
+
+/** No Delivery pulls it anew: it grows old while it runs, and retention knows of no cluster. */
+function keptNote({ environment }: AzureContext, image: string): string {
+  const retention = parseSubject(environment.config.github.retentionSubject)?.environment ?? 'the retention'
+  const [, digest = image] = image.split('@')
+  return `Until this is typed again the reconciler is ${digest}: name that in RETENTION_KEEP of ${retention} (docs/ci.md)`
 }
 
 async function objectsOf(context: AzureContext, image: string): Promise<readonly Manifest[]> {
