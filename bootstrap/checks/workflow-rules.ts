@@ -96,6 +96,7 @@ function jobProblems(file: string, name: string, job: Job): readonly string[] {
   if (job['runs-on'] !== 'ubuntu-24.04') problems.push('runs on another machine than ubuntu-24.04')
   if (job['timeout-minutes'] === undefined) problems.push('has no bound on its time')
   problems.push(...stepProblems(steps))
+  problems.push(...shutHosts(granted, steps).map((host) => `can not reach ${host}`))
   return problems.map((problem) => `job ${name} ${problem}`)
 }
 
@@ -114,6 +115,21 @@ function stepProblems(steps: readonly Step[]): readonly string[] {
     if (reachesCluster.test(`${uses}\n${run}`)) problems.push(`reaches for a cluster (${name})`)
   }
   return problems
+}
+
+/** GitHub's own, which a list of hosts forgets easily: those of identities, of artifacts and of what signs. */
+function shutHosts(granted: readonly string[], steps: readonly Step[]): readonly string[] {
+  const uses = (action: RegExp): boolean => steps.some((step) => action.test(step.uses ?? ''))
+  const takesArtifacts = uses(/^actions\/(upload|download)-artifact@/)
+  const needed = [
+    ...(takesArtifacts || granted.includes('id-token: write') ? ['*.actions.githubusercontent.com:443'] : []),
+    ...(takesArtifacts ? ['productionresultssa*.blob.core.windows.net:443'] : []),
+    // Of a public repository, and of a private one.
+    ...(uses(/^actions\/attest@/) ? ['fulcio.sigstore.dev:443', 'rekor.sigstore.dev:443'] : []),
+    ...(uses(/^actions\/attest@/) ? ['fulcio.githubapp.com:443', 'timestamp.githubapp.com:443'] : []),
+  ]
+  const open = String(steps[0]?.with?.['allowed-endpoints'] ?? '').split(/\s+/)
+  return needed.filter((host) => !open.includes(host))
 }
 
 /** By the whole commit, with the version that it was for people and for what proposes a newer one. */

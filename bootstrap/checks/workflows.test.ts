@@ -44,6 +44,8 @@ t.test('each of these rules finds what it is there for', async (t) => {
   t.match(broken('on:\n', 'on:\n  pull_request_target:\n'), [/pull_request_target runs what others wrote/])
   t.match(broken('group: release-${{ github.ref }}', 'group: release-${{ github.sha }}'), [/twice at once/])
   t.match(broken('    timeout-minutes: 30\n', ''), [/no bound on its time/])
+  t.match(broken(/ *fulcio.githubapp.com:443\n/, ''), [/job release can not reach fulcio\.githubapp\.com/])
+  t.match(broken(/ *productionresultssa\S+\n/, ''), [/job build can not reach productionresultssa/])
 })
 
 t.test('a release is built without an identity, scanned before it is pushed, tagged last and locked', async (t) => {
