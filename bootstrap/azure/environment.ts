@@ -49,17 +49,32 @@ export async function readEnvironment(name: string, folder: string = environment
   }
 }
 
-/** IDs that stand in the examples of infra/environments for those of a real tenant. */
+/** What stands in the examples of infra/environments for a real tenant, its addresses and its repository. */
 export function placeholdersOf({ config }: AzureEnvironment): readonly string[] {
+  const { github, settings } = config
   const fields = {
     subscriptionId: config.subscriptionId,
     tenantId: config.tenantId,
     adminGroupObjectIds: config.adminGroupObjectIds.join(),
+    'cluster.authorizedIpRanges': settings.cluster.authorizedIpRanges.join(),
+    'network.ingressSources': settings.network.ingressSources.join(),
+    // Else a repository of somebody else could act as the pipeline.
+    'github.releaseSubject': github.releaseSubject,
+    'github.retentionSubject': github.retentionSubject,
+    'github.planSubject': github.planSubject,
+    'github.applySubject': github.applySubject,
   }
   return Object.entries(fields)
-    .filter(([, value]) => /(\d)\1{7}-\1{4}-\1{4}-\1{4}-\1{12}/.test(value))
+    .filter(([, value]) => placeholders.some((pattern) => pattern.test(value)))
     .map(([field]) => field)
 }
+
+const placeholders: readonly RegExp[] = [
+  /(\d)\1{7}-\1{4}-\1{4}-\1{4}-\1{12}/,
+  // For documents alone: https://www.rfc-editor.org/rfc/rfc5737
+  /\b(192\.0\.2|198\.51\.100|203\.0\.113)\.\d/,
+  /^repo:contoso\//,
+]
 
 /** A way that leads up is longer than the whole one. */
 function shortPath(path: string): string {

@@ -46,8 +46,14 @@ export async function recordedWorld(
 ): Promise<TestWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-azure-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const example = exampleEnvironment(profile, {
+    ...given.override,
+    cluster: { authorizedIpRanges: ['51.124.8.0/24'], ...given.override?.['cluster'] },
+    network: { ingressSources: ['51.124.8.0/24'], ...given.override?.['network'] },
+  })
   const written = {
-    ...exampleEnvironment(profile, given.override),
+    ...example,
+    github: ofRepository(example['github'] as Readonly<Record<string, string>>, 'fabrikam/windlass'),
     subscriptionId: ids.subscription,
     tenantId: ids.tenant,
     adminGroupObjectIds: [ids.administrators],
@@ -76,6 +82,12 @@ export async function recordedWorld(
     ...more,
   })
   return { ...world, context }
+}
+
+function ofRepository(subjects: Readonly<Record<string, string>>, repository: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(subjects).map(([key, value]) => [key, value.replace('contoso/windlass', repository)]),
+  )
 }
 
 /** https://cli.github.com/manual/gh_variable_list */

@@ -5,7 +5,7 @@ import { runStep } from '../run-steps.ts'
 import { emptySubscription, recordedWorld, type TestWorld } from '../testing.ts'
 import { githubSettings } from './settings.ts'
 
-const environmentPath = 'repos/contoso/windlass/environments/dev-apply'
+const environmentPath = 'repos/fabrikam/windlass/environments/dev-apply'
 const reviewed = {
   command: `gh api ${environmentPath}`,
   // https://docs.github.com/rest/deployments/environments#get-an-environment
@@ -27,7 +27,7 @@ function repository(t: Test, ...recordings: readonly Recording[]): Promise<TestW
   const outputs = allStackRecordings
     .filter(({ command }) => command.includes(' output '))
     .map(({ command, stdout = '' }) => ({ command, stdout }))
-  const variables = { command: 'gh variable list --repo contoso/windlass --env dev-apply', stdout: '[]' }
+  const variables = { command: 'gh variable list --repo fabrikam/windlass --env dev-apply', stdout: '[]' }
   return recordedWorld(t, { recordings: [...emptySubscription, ...outputs, variables, ...recordings] })
 }
 

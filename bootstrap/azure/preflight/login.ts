@@ -14,7 +14,9 @@ export const login: Check = {
         new Problem({
           what: `the environment ${environment.file}`,
           why: `${placeholders.join(', ')} are those of the example`,
-          mend: "put your own there: 'az account show' prints the first two, 'az ad group list' the groups",
+          mend:
+            "put your own there: 'az account show' prints the IDs of subscription and tenant, 'az ad group list' the groups; " +
+            'docs/azure.md says what the others are',
         }),
       ]
     }

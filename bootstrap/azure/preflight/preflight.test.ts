@@ -1,4 +1,5 @@
 import t from 'tap'
+import { placeholdersOf } from '../environment.ts'
 import { recordedWorld, type TestOptions } from '../testing.ts'
 import { json, type Recording } from '../recordings/recording.ts'
 import { ids } from '../recordings/ids.ts'
@@ -167,16 +168,16 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'no login at GitHub': {
     answers: {
-      command: 'gh api repos/contoso/windlass --jq',
+      command: 'gh api repos/fabrikam/windlass --jq',
       exitCode: 4,
       // https://cli.github.com/manual/gh_help_exit-codes
       stderr: 'To get started with GitHub CLI, please run:  gh auth login',
     },
-    says: [/^gh api repos\/contoso\/windlass .*\n?[^]*To mend: gh auth login as an administrator/],
+    says: [/^gh api repos\/fabrikam\/windlass .*\n?[^]*To mend: gh auth login as an administrator/],
   },
   'a login at GitHub that does not administer the repository': {
-    answers: { command: 'gh api repos/contoso/windlass --jq', stdout: 'false' },
-    says: [/^repository contoso\/windlass: the login of gh does not administer it/, /gh auth login as one who does/],
+    answers: { command: 'gh api repos/fabrikam/windlass --jq', stdout: 'false' },
+    says: [/^repository fabrikam\/windlass: the login of gh does not administer it/, /gh auth login as one who does/],
   },
 }
 
@@ -222,6 +223,20 @@ t.test('a cluster that is there has its vCPUs already, and a name that is ours i
   )
   t.match(await preflight.find(world.context()), { isDone: true })
   t.notOk(world.ran.some((line) => line.startsWith('az vm')))
+})
+
+t.test('what is left of the example is refused before anything is asked', async (t) => {
+  const world = await recordedWorld(t, {
+    override: { cluster: { authorizedIpRanges: ['51.124.8.0/24', '203.0.113.0/24'] } },
+  })
+  await t.rejects(preflight.find(world.context()), {
+    message: /: cluster\.authorizedIpRanges are those of the example/,
+  })
+  const { environment } = world.context()
+  const github = { ...environment.config.github, applySubject: 'repo:contoso/windlass:environment:dev-apply' }
+  const config = { ...environment.config, tenantId: '11111111-1111-1111-1111-111111111111', github }
+  t.same(placeholdersOf({ ...environment, config }), ['tenantId', 'cluster.authorizedIpRanges', 'github.applySubject'])
+  t.notOk(world.ran.some((line) => line.startsWith('az account')))
 })
 
 t.test('gh is asked for where it is used, and tofu in place of terraform', async (t) => {

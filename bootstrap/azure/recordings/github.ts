@@ -1,8 +1,8 @@
 import { json, type Recording } from './recording.ts'
 
 const environments = ['dev-release', 'dev-retention', 'dev-plan', 'dev-apply'] as const
-const path = (environment: string): string => `repos/contoso/windlass/environments/${environment}`
-const list = (scope: string): string => `gh variable list --repo contoso/windlass ${scope}`.trim()
+const path = (environment: string): string => `repos/fabrikam/windlass/environments/${environment}`
+const list = (scope: string): string => `gh variable list --repo fabrikam/windlass ${scope}`.trim()
 
 /** Of a repository that had nothing: what is listed is what was set last. */
 export const githubRecordings: readonly Recording[] = [
@@ -11,7 +11,7 @@ export const githubRecordings: readonly Recording[] = [
     {
       command: list(`--env ${environment}`),
       exitCode: 1,
-      stderr: `failed to get variables: HTTP 404: Not Found (https://api.github.com/repos/contoso/windlass/environments/${environment}/variables?per_page=100)`,
+      stderr: `failed to get variables: HTTP 404: Not Found (https://api.github.com/repos/fabrikam/windlass/environments/${environment}/variables?per_page=100)`,
     },
     {
       command: list(`--env ${environment}`),

@@ -118,5 +118,5 @@ export const preflightRecordings: readonly Recording[] = [
   // https://learn.microsoft.com/rest/api/containerregistry/registries/check-name-availability
   { command: 'az acr check-name', stdout: json({ message: null, nameAvailable: true, reason: null }) },
   // https://docs.github.com/rest/repos/repos#get-a-repository
-  { command: 'gh api repos/contoso/windlass --jq .permissions.admin', stdout: 'true' },
+  { command: 'gh api repos/fabrikam/windlass --jq .permissions.admin', stdout: 'true' },
 ]
