@@ -93,9 +93,9 @@ t.test('whichever change fails, its step says what to do, and the next start goe
   }
 })
 
-t.test('interrupted before any change, it is told so, and the next start goes on', async (t) => {
+t.test('interrupted during any change, it makes no other, says so, and the next start goes on', async (t) => {
   const made = await freshChanges(t)
-  for (const stopBefore of made) {
+  for (const [index, stopAt] of made.entries()) {
     const world = await recordedWorld(t)
     const interruption = new AbortController()
     const run = world.context().run
@@ -103,14 +103,15 @@ t.test('interrupted before any change, it is told so, and the next start goes on
       signal: interruption.signal,
       run: async (call) => {
         const result = await run(call)
-        if (world.ran.at(-1) === stopBefore) interruption.abort(new Error('interrupted by SIGINT'))
+        if (world.ran.at(-1) === stopAt) interruption.abort(new Error('interrupted by SIGINT'))
         return result
       },
     })
     const first = await runAll(interrupted)
-    if (first.length < cloudSteps.length) t.match(first.at(-1)?.detail, /interrupted/, stopBefore)
+    t.match(first.at(-1), { ok: false, detail: /interrupted/ }, stopAt)
+    t.same(world.ran.filter(isChange), made.slice(0, index + 1))
     const second = await runAll(world.context())
-    t.same(troubles(second), [], stopBefore)
+    t.same(troubles(second), [], stopAt)
   }
 })
 
