@@ -117,7 +117,7 @@ function stepProblems(steps: readonly Step[]): readonly string[] {
   return problems
 }
 
-/** GitHub's own, which a list of hosts forgets easily: those of identities, of artifacts and of what signs. */
+/** What a list of hosts forgets easily: GitHub's own, of identities, artifacts and signatures, and where Docker Hub's layers are. */
 function shutHosts(granted: readonly string[], steps: readonly Step[]): readonly string[] {
   const uses = (action: RegExp): boolean => steps.some((step) => action.test(step.uses ?? ''))
   const takesArtifacts = uses(/^actions\/(upload|download)-artifact@/)
@@ -129,8 +129,16 @@ function shutHosts(granted: readonly string[], steps: readonly Step[]): readonly
     ...(uses(/^actions\/attest@/) ? ['fulcio.githubapp.com:443', 'timestamp.githubapp.com:443'] : []),
   ]
   const open = String(steps[0]?.with?.['allowed-endpoints'] ?? '').split(/\s+/)
-  return needed.filter((host) => !open.includes(host))
+  const layers = open.includes('registry-1.docker.io:443') ? layerHosts : []
+  return [...needed, ...layers].filter((host) => !open.includes(host))
 }
+
+/** Which of them is answered with differs from day to day. */
+const layerHosts: readonly string[] = [
+  'docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com:443',
+  'production.cloudflare.docker.com:443',
+  'production.cloudfront.docker.com:443',
+]
 
 /** By the whole commit, with the version that it was for people and for what proposes a newer one. */
 function unpinned(text: string): readonly string[] {

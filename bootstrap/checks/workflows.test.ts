@@ -45,6 +45,7 @@ t.test('each of these rules finds what it is there for', async (t) => {
   t.match(broken('group: release-${{ github.ref }}', 'group: release-${{ github.sha }}'), [/twice at once/])
   t.match(broken('    timeout-minutes: 30\n', ''), [/no bound on its time/])
   t.match(broken(/ *fulcio.githubapp.com:443\n/, ''), [/job release can not reach fulcio\.githubapp\.com/])
+  t.match(broken(/ *production.cloudfront\S+\n/, ''), [/job build can not reach production\.cloudfront/])
   t.match(broken(/ *productionresultssa\S+\n/, ''), [/job build can not reach productionresultssa/])
 })
 
