@@ -75,7 +75,11 @@ t.test('each stack asks for a provider that knows all that is written, and regis
         required_version: '>= 1.11',
         required_providers: { azurerm: { source: 'hashicorp/azurerm', version: '~> 4.81' } },
       })
-      t.match(providerOf(stack), { resource_provider_registrations: 'none', storage_use_azuread: true })
+      t.match(providerOf(stack), {
+        resource_provider_registrations: 'none',
+        storage_use_azuread: true,
+        use_oidc: true,
+      })
     }
   }
 })

@@ -23,6 +23,8 @@ export function createStack(app: App, name: StackName, config: Config): Terrafor
     subscriptionId: config.subscriptionId,
     tenantId: config.tenantId,
     storageUseAzuread: true,
+    // As the backend does: in a pipeline the token of its job, at a desk the login of the Azure CLI.
+    useOidc: true,
     // The identity that applies has rights on resource groups only; the one-time bootstrap registers providers.
     resourceProviderRegistrations: 'none',
     features: [
