@@ -128,7 +128,8 @@ function shutHosts(granted: readonly string[], steps: readonly Step[]): readonly
     ...(uses(/^actions\/attest@/) ? ['fulcio.sigstore.dev:443', 'rekor.sigstore.dev:443'] : []),
     ...(uses(/^actions\/attest@/) ? ['fulcio.githubapp.com:443', 'timestamp.githubapp.com:443'] : []),
   ]
-  const open = String(steps[0]?.with?.['allowed-endpoints'] ?? '').split(/\s+/)
+  const hosts = steps[0]?.with?.['allowed-endpoints']
+  const open = typeof hosts === 'string' ? hosts.split(/\s+/) : []
   const layers = open.includes('registry-1.docker.io:443') ? layerHosts : []
   return [...needed, ...layers].filter((host) => !open.includes(host))
 }

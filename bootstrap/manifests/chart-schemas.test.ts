@@ -35,7 +35,7 @@ t.test('a value that is left blank is refused, for Helm takes it as one that the
 
 t.test('what is text stays text, whatever it looks like: templates quote it', async (t) => {
   // Of these no text can be taken for anything else.
-  const plain = ['.Values.image.repository', '.Values.delivery.timeout', '.Values.monitoring.interval']
+  const plain = new Set(['.Values.image.repository', '.Values.delivery.timeout', '.Values.monitoring.interval'])
   for (const chart of ['predictor', 'windlass']) {
     const folder = join(checkout, 'manifests', 'chart', chart)
     const schema = JSON.parse(await readFile(join(folder, 'values.schema.json'), 'utf8')) as Schema
@@ -44,7 +44,7 @@ t.test('what is text stays text, whatever it looks like: templates quote it', as
     for (const file of files.filter((name) => /\.(yaml|tpl)$/.test(name))) {
       const text = await readFile(join(folder, 'templates', file), 'utf8')
       for (const [, path = ''] of text.matchAll(/: \[?\{\{ (?:\$|\.root)?(\.(?:Release|Values)\.[A-Za-z.]+) \}\}/g)) {
-        if (!plain.includes(path) && isText(path, schema)) bare.push(`${file}: ${path}`)
+        if (!plain.has(path) && isText(path, schema)) bare.push(`${file}: ${path}`)
       }
     }
     t.same(bare, [], chart)
@@ -61,7 +61,7 @@ t.test('whatever times are set, a pod of the predictor ends in the time that it 
     t.ok(accepted.length > 0, key)
     return accepted.at(-1) ?? Number.NaN
   }
-  const [deployment] = (await rawManifests('predictor/release')).filter(({ kind }) => kind === 'Deployment')
+  const deployment = (await rawManifests('predictor/release')).find(({ kind }) => kind === 'Deployment')
   const { containers = [], terminationGracePeriodSeconds: graceS = 0 } =
     (deployment as unknown as V1Deployment).spec?.template.spec ?? {}
   const preStopS = containers[0]?.lifecycle?.preStop?.sleep?.seconds ?? Number.NaN

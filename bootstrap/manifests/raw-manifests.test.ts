@@ -3,7 +3,7 @@ import t from 'tap'
 import { nameOf, rawManifests } from './raw-manifests.ts'
 
 const objects = await rawManifests('predictor/operator', 'predictor/release', 'reconciler')
-const deployments = find<V1Deployment>('Deployment', ['predictor', 'windlass'])
+const deployments: readonly V1Deployment[] = find('Deployment', ['predictor', 'windlass'])
 
 t.test(
   "what AKS's deployment safeguards would add or raise is there already, so that they change nothing",
@@ -52,7 +52,8 @@ t.test('no pod of the predictor has a token, and nobody else has one of the acco
 })
 
 t.test('the predictor is scaled by its use of processors, up at once and down slowly', async (t) => {
-  const [autoscaler] = find<V2HorizontalPodAutoscaler>('HorizontalPodAutoscaler', ['predictor'])
+  const [found] = find('HorizontalPodAutoscaler', ['predictor'])
+  const autoscaler = found as unknown as V2HorizontalPodAutoscaler
   t.match(autoscaler, {
     apiVersion: 'autoscaling/v2',
     spec: {
@@ -61,14 +62,16 @@ t.test('the predictor is scaled by its use of processors, up at once and down sl
       metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization' } } }],
     },
   })
-  const { scaleUp, scaleDown } = autoscaler?.spec?.behavior ?? {}
+  const { scaleUp, scaleDown } = autoscaler.spec?.behavior ?? {}
   t.ok((scaleUp?.stabilizationWindowSeconds ?? Infinity) < (scaleDown?.stabilizationWindowSeconds ?? 0))
   t.equal(deployments[0]?.spec?.replicas, undefined, "how many there are is the autoscaler's to say")
 })
 
 /** One for each name, in that order. */
-function find<Kind = (typeof objects)[number]>(kind: string, names: readonly string[]): readonly Kind[] {
-  const found = names.map((name) => objects.find((object) => nameOf(object) === `${kind}/${name}`))
-  if (found.includes(undefined)) throw new Error(`there is not each ${kind} of ${names.join(', ')}`)
-  return found as readonly unknown[] as readonly Kind[]
+function find(kind: string, names: readonly string[]): readonly (typeof objects)[number][] {
+  return names.map((name) => {
+    const found = objects.find((object) => nameOf(object) === `${kind}/${name}`)
+    if (found === undefined) throw new Error(`there is no ${kind} ${name}`)
+    return found
+  })
 }

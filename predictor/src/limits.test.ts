@@ -99,7 +99,8 @@ t.test('a client that is refused and does not hang up is let go all the same', {
   for (const [name, refused] of Object.entries(stubborn)) {
     t.match(await refused, /^HTTP\/1\.1 40[58] /, name)
   }
-  while ((await promisify(server.app.server.getConnections).call(server.app.server)) > 0) await sleep(100)
+  const count = promisify((done: (error: Error | null, open: number) => void) => server.app.server.getConnections(done))
+  while ((await count()) > 0) await sleep(100)
   t.pass('none is left')
 })
 
