@@ -2,12 +2,14 @@
 import { appendFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { request } from 'undici'
 import { blobPath, readIndex } from '../../../bootstrap/local/images/oci-image.ts'
 import { hosts, startStandIn } from '../registry/test-stand-in.ts'
 import { attach } from './attach.ts'
 import { lock } from './lock.ts'
 import type { CommandPorts } from './ports.ts'
 import { push } from './push.ts'
+import { registryPassword } from './registry-password.ts'
 import { tagRelease } from './tag.ts'
 import { writeTestLayout, writeTestManifests } from './test-layout.ts'
 
@@ -75,6 +77,29 @@ t.test('an image of another commit, and a place that is none, are refused', asyn
   const tagging = tagRelease({ image, revision, hasManifests: false, attested: [] }, ports())
   await t.rejects(tagging, refusal(/says that it was built from f{40}, not from 0123/))
 })
+
+t.test(
+  "the password that Docker is given is CI's own: it may push, and where there is no host none is asked for",
+  async (t) => {
+    const password = await registryPassword(hosts.registry, ports())
+    const form = {
+      grant_type: 'refresh_token',
+      service: hosts.registry,
+      scope: 'repository:team/web:pull,push',
+      refresh_token: password,
+    }
+    const { statusCode, body } = await request(`https://${hosts.registry}/oauth2/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams(form).toString(),
+      dispatcher: standIn.dispatcher,
+    })
+    t.match([statusCode, await body.json()], [200, { access_token: String }])
+    for (const host of ['', 'contoso', 'contoso.azurecr.io/web', 'https://contoso.azurecr.io']) {
+      await t.rejects(registryPassword(host, ports()), refusal(/is not the host of a registry/), host)
+    }
+  },
+)
 
 t.test('what is pushed already is not sent again', async (t) => {
   const to = `${hosts.registry}/team/fresh`

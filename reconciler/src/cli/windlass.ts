@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { attach, type AttachRequest } from './attach.ts'
 import { lock } from './lock.ts'
+import { registryPassword } from './registry-password.ts'
 import { push } from './push.ts'
 import type { ReleaseRequest } from './release-target.ts'
 import { retain } from './retain.ts'
@@ -60,6 +61,16 @@ release('lock', 'keep the tag of a release from being moved, and its manifests f
       return undefined
     }),
   )
+
+program
+  .command('password')
+  .description("print what Docker takes as a password at a registry, for a step that knows Docker's login alone")
+  .argument('<registry>', 'host of the registry')
+  .addHelpText(
+    'after',
+    help('The user name beside it is 00000000-0000-0000-0000-000000000000. Pipe it, and print it nowhere.'),
+  )
+  .action((registry: string) => runCommand((ports) => registryPassword(registry, ports)))
 
 interface RetainFlags {
   readonly newest: number

@@ -49,6 +49,18 @@ export class RegistryTokenSource {
     return token
   }
 
+  /**
+   * The registry's refresh token, good for hours and for all that the identity may do there: what Docker takes as a
+   * password, beside a user name of zeros.
+   */
+  async refreshToken(signal: AbortSignal): Promise<string> {
+    const { token } = await abortable(
+      this.#refresh.get(() => this.#requestRefresh()),
+      signal,
+    )
+    return token
+  }
+
   /** What was refused is not used again, nor is what it was made from. */
   drop(scope: string): void {
     this.#access.delete(scope)
