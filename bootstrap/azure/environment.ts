@@ -58,6 +58,7 @@ export function placeholdersOf({ config }: AzureEnvironment): readonly string[] 
     adminGroupObjectIds: config.adminGroupObjectIds.join(),
     'cluster.authorizedIpRanges': settings.cluster.authorizedIpRanges.join(),
     'network.ingressSources': settings.network.ingressSources.join(),
+    'monitoring.actionGroupId': settings.monitoring.actionGroupId ?? '',
     // Else a repository of somebody else could act as the pipeline.
     'github.releaseSubject': github.releaseSubject,
     'github.retentionSubject': github.retentionSubject,

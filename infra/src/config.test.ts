@@ -15,6 +15,8 @@ interface Refusal {
 }
 
 const override = (group: string, settings: Change): Change => ({ override: { [group]: settings } })
+const actionGroupId =
+  '/subscriptions/6f1d0c7e-4b52-4a3e-9a51-0d3c1c9e7a10/resourceGroups/rg-on-call/providers/Microsoft.Insights/actionGroups/ag-on-call'
 const many = (count: number) =>
   Array.from({ length: count }, (_, index) => `203.0.${index % 256}.${Math.floor(index / 256)}/32`)
 
@@ -211,6 +213,35 @@ const refusals: readonly Refusal[] = [
     says: /costAnalysis needs cluster\.skuTier Standard or Premium/,
   },
   {
+    title: 'an action group by its name',
+    profile: 'prod',
+    change: override('monitoring', { actionGroupId: 'ag-on-call' }),
+    says: /monitoring\.actionGroupId: 'ag-on-call' is not the resource ID of an action group/,
+  },
+  {
+    title: 'an action group that is another resource',
+    profile: 'prod',
+    change: override('monitoring', { actionGroupId: actionGroupId.replace('actionGroups', 'components') }),
+    says: /is not the resource ID of an action group/,
+  },
+  {
+    title: 'an action group that is not named to the end',
+    profile: 'prod',
+    change: override('monitoring', { actionGroupId: actionGroupId.replace('ag-on-call', '') }),
+    says: /is not the resource ID of an action group/,
+  },
+  {
+    title: 'an action group and something behind it',
+    profile: 'prod',
+    change: override('monitoring', { actionGroupId: `${actionGroupId}\n` }),
+    says: /is not the resource ID of an action group/,
+  },
+  {
+    title: 'an action group without managed Prometheus',
+    change: override('monitoring', { actionGroupId }),
+    says: /monitoring\.actionGroupId needs monitoring\.managedPrometheus/,
+  },
+  {
     title: 'upgrades in less than four hours',
     change: override('cluster', { autoUpgrade: { day: 'Sunday', startTime: '02:00', durationHours: 3 } }),
     says: /cluster\.autoUpgrade: durationHours 3 is less than the 4 hours/,
@@ -351,6 +382,13 @@ t.test('clients of the Ingress may be a service in one region', async (t) => {
     ),
     [],
   )
+})
+
+t.test('an action group may be written as Azure does, in either case', async (t) => {
+  for (const id of [actionGroupId, actionGroupId.toLowerCase()]) {
+    const environment = merge(exampleEnvironment('prod'), override('monitoring', { actionGroupId: id }))
+    t.equal(parseConfig(environment).settings.monitoring.actionGroupId, id)
+  }
 })
 
 t.test('as many repositories as there are, where no role has a condition', async (t) => {

@@ -36,7 +36,7 @@ const dev: Settings = {
   },
   registry: { sku: 'Standard', roles: 'abac', untaggedRetentionDays: null, dataEndpoint: false, allowedIpRanges: [] },
   events: { messageTtlSeconds: 3600 },
-  monitoring: { retentionDays: 30, dailyQuotaGb: 1, managedPrometheus: false },
+  monitoring: { retentionDays: 30, dailyQuotaGb: 1, managedPrometheus: false, actionGroupId: null },
   protection: { deleteLocks: false },
 }
 
@@ -55,7 +55,7 @@ const prod: Settings = {
   },
   registry: { sku: 'Premium', roles: 'abac', untaggedRetentionDays: 15, dataEndpoint: true, allowedIpRanges: [] },
   events: { messageTtlSeconds: 3600 },
-  monitoring: { retentionDays: 90, dailyQuotaGb: 10, managedPrometheus: true },
+  monitoring: { retentionDays: 90, dailyQuotaGb: 10, managedPrometheus: true, actionGroupId: null },
   protection: { deleteLocks: true },
 }
 

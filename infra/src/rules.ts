@@ -9,6 +9,9 @@ const leastMaintenanceHours = 4
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-rbac-limits */
 const longestCondition = 8192
 const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+/** In either case, as Azure itself writes it: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
+const actionGroup =
+  /^\/subscriptions\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\/resourceGroups\/[\p{L}\p{N}_.()-]+\/providers\/Microsoft\.Insights\/actionGroups\/[^/:<>+&%\\?]*[^/:<>+&%\\?\s.]$/iu
 /** A `d` among the letters behind the number of processors: a VM size with a local disk. */
 const vmSizeWithLocalDisk = /^Standard_[A-Z]+\d+(-\d+)?[a-z]*d[a-z]*(_[A-Z0-9]+)*_v\d+$/
 
@@ -24,6 +27,7 @@ export function ruleProblems(config: Config): readonly string[] {
     ...networkProblems(settings),
     ...registryProblems(settings),
     ...clusterProblems(settings.cluster),
+    ...monitoringProblems(settings.monitoring),
   ]
 }
 
@@ -107,6 +111,23 @@ function clusterProblems(cluster: Settings['cluster']): string[] {
   ]
   if (cluster.costAnalysis && cluster.skuTier === 'Free') {
     found.push('cluster.costAnalysis needs cluster.skuTier Standard or Premium, which is Free')
+  }
+  return found
+}
+
+function monitoringProblems({ actionGroupId, managedPrometheus }: Settings['monitoring']): string[] {
+  if (actionGroupId === null) return []
+  const found: string[] = []
+  if (!actionGroup.test(actionGroupId)) {
+    found.push(
+      `monitoring.actionGroupId: '${actionGroupId}' is not the resource ID of an action group, ` +
+        '/subscriptions/ID/resourceGroups/GROUP/providers/Microsoft.Insights/actionGroups/NAME',
+    )
+  }
+  if (!managedPrometheus) {
+    found.push(
+      "monitoring.actionGroupId needs monitoring.managedPrometheus: the cluster's own Prometheus tells by e-mail",
+    )
   }
   return found
 }

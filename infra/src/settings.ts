@@ -80,6 +80,9 @@ export const settingsSchema = Type.Object(
         retentionDays: integer(30, 730),
         dailyQuotaGb: Type.Number({ minimum: 0.1 }),
         managedPrometheus: Type.Boolean(),
+        actionGroupId: Type.Union([Type.String(), Type.Null()], {
+          description: 'resource ID of the action group that alerts of managed Prometheus go to; null: nobody is told',
+        }),
       },
       closed,
     ),

@@ -233,9 +233,17 @@ t.test('what is left of the example is refused before anything is asked', async 
     message: /: cluster\.authorizedIpRanges are those of the example/,
   })
   const { environment } = world.context()
+  const example = '11111111-1111-1111-1111-111111111111'
   const github = { ...environment.config.github, applySubject: 'repo:contoso/windlass:environment:dev-apply' }
-  const config = { ...environment.config, tenantId: '11111111-1111-1111-1111-111111111111', github }
-  t.same(placeholdersOf({ ...environment, config }), ['tenantId', 'cluster.authorizedIpRanges', 'github.applySubject'])
+  const monitoring = { ...environment.config.settings.monitoring, actionGroupId: `/subscriptions/${example}/…` }
+  const settings = { ...environment.config.settings, monitoring }
+  const config = { ...environment.config, tenantId: example, github, settings }
+  t.same(placeholdersOf({ ...environment, config }), [
+    'tenantId',
+    'cluster.authorizedIpRanges',
+    'monitoring.actionGroupId',
+    'github.applySubject',
+  ])
   t.notOk(world.ran.some((line) => line.startsWith('az account')))
 })
 
