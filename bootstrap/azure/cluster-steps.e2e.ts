@@ -100,9 +100,12 @@ t.test('the cluster is made what the manifests say, step by step, each mended by
 
   await t.test('what another hand took away is put back', async (t) => {
     await kubectl('delete', 'rolebinding/windlass', '--namespace=predictor')
+    const noRules = ['--namespace=monitoring', '--type=merge', '--patch={"spec":{"groups":[]}}']
+    await kubectl('patch', 'prometheusrule/windlass', ...noRules)
     const results = await runAll(context)
     t.same(troubles(results), [])
     t.equal(await read('rolebinding/windlass', 'predictor', '{.roleRef.name}'), 'windlass')
+    t.match(await read('prometheusrule/windlass', 'monitoring', '{.spec.groups[*].name}'), 'windlass-process')
   })
 })
 

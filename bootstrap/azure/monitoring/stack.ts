@@ -7,6 +7,7 @@ import type { Manifest } from '../../local/install.ts'
 import { kubectl, runUnless, type AzureContext } from '../context.ts'
 import { applying, calling, done, toDo, type Action } from '../step.ts'
 import type { Chart } from '../steps/charts.ts'
+import { isUnchanged } from '../steps/applied.ts'
 import { findRelease, installRelease } from '../steps/helm-release.ts'
 import type { Monitoring } from '../steps/monitoring.ts'
 import { mailNotes } from './mail-notes.ts'
@@ -21,8 +22,8 @@ export const prometheusStack: Monitoring = {
     const chart = await chartOf(context, hasMail)
     const found = await findRelease(context, chart)
     if (!found.isDone) return found
-    const isThere = await runUnless(context, kubectl(context, rulesThere, { namespace: 'monitoring' }), isNotThere)
-    if (isThere === undefined) return toDo('rules and dashboards are missing')
+    const isApplied = await isUnchanged(context, kubectl(context, 'diff', dashboards))
+    if (!isApplied) return toDo('monitors, rules and dashboards are not what their files say')
     context.notes.push(...mailNotes(chart.values, hasMail))
     return done(found.detail)
   },
@@ -33,13 +34,15 @@ export const prometheusStack: Monitoring = {
       applying([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }]),
       ...(isThere ? [] : [grafanaPassword(namespace)]),
       ...(await installRelease(context, await chartOf(context, await hasSecret(context, mailSecret)))),
-      calling(kubectl(context, 'apply', { 'server-side': true, kustomize: join(checkout, 'dashboards') })),
+      calling(kubectl(context, 'apply', dashboards)),
     ]
   },
 }
 
-const isNotThere = /NotFound|not found|the server doesn't have a resource type/
-const rulesThere = 'get configmap/windlass-dashboards prometheusrule/windlass'
+/** What is compared is what is applied: by the same options. */
+const dashboards = { 'server-side': true, 'force-conflicts': true, kustomize: join(checkout, 'dashboards') } as const
+
+const isNotThere = /NotFound|not found/
 
 async function hasSecret(context: AzureContext, name: string): Promise<boolean> {
   const { namespace } = context.charts.prometheus

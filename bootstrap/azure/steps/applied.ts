@@ -1,4 +1,5 @@
 import { failureOf } from '../../calls/explained.ts'
+import type { Call } from '../../calls/call.ts'
 import { kubectl, type AzureContext } from '../context.ts'
 import type { Manifest } from '../../local/install.ts'
 import { fieldManager } from '../../local/install.ts'
@@ -15,8 +16,13 @@ export async function isApplied(context: AzureContext, objects: readonly Manifes
     filename: '-',
   })
   const list = { apiVersion: 'v1', kind: 'List', items: objects }
+  return isUnchanged(context, { ...call, input: JSON.stringify(list) })
+}
+
+/** Whether a `kubectl diff` found nothing; rejects where it could not ask. */
+export async function isUnchanged(context: AzureContext, diff: Call): Promise<boolean> {
   try {
-    await context.run({ ...call, input: JSON.stringify(list) })
+    await context.run(diff)
     return true
   } catch (error) {
     const failure = failureOf(error)

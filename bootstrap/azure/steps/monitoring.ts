@@ -15,6 +15,8 @@ export const monitoring: AzureStep = {
   title: 'Metrics, rules and dashboards',
   find: (context) => kindOf(context).find(context),
   actions: (context) => kindOf(context).actions(context),
+  // Azure lists a tag a while after it was set, and the operator may write into a rule that is compared.
+  settleMs: 60_000,
 }
 
 function kindOf({ environment }: AzureContext): Monitoring {
