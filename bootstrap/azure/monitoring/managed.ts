@@ -9,6 +9,7 @@ import { az, type AzureContext } from '../context.ts'
 import { applying, calling, done, toDo } from '../step.ts'
 import { isApplied } from '../steps/applied.ts'
 import type { Monitoring } from '../steps/monitoring.ts'
+import { revisionTag, ruleDeployment, type RuleDeployment } from './rule-deployment.ts'
 
 const folder = join(checkout, 'dashboards', 'azure')
 const template = join(folder, 'prometheus-rule-groups.json')
@@ -16,25 +17,27 @@ const template = join(folder, 'prometheus-rule-groups.json')
 /** Azure Monitor's managed Prometheus: its own kinds of monitors, and rule groups as resources of Azure. */
 export const managedPrometheus: Monitoring = {
   find: async (context) => {
-    const missing = await missingGroups(context)
-    if (missing.length > 0) return toDo(`missing rule groups: ${missing.join(', ')}`)
-    return (await isApplied(context, await monitors()))
-      ? done('monitors and rule groups of managed Prometheus')
-      : toDo('monitors are missing')
+    const behind = await groupsBehind(context)
+    if (behind.length > 0) return toDo(`rule groups that are missing or not as they would be now: ${behind.join(', ')}`)
+    if (!(await isApplied(context, await monitors()))) return toDo('monitors are not what their files say')
+    const { config, file } = context.environment
+    const there = 'monitors and rule groups of managed Prometheus'
+    const { actionGroupId } = config.settings.monitoring
+    if (actionGroupId !== null) return done(`${there}; alerts go to ${actionGroupId}`)
+    context.notes.push(
+      `Nobody is told of alerts yet: name an action group by monitoring.actionGroupId in ${file}; type the same again then`,
+    )
+    return done(`${there}; nobody is told of alerts, for monitoring.actionGroupId is not set`)
   },
   actions: async (context) => {
-    const { names, ids } = context.environment
-    return [
-      applying(await monitors()),
-      calling(
-        az(context, 'deployment group create', {
-          name: 'windlass-rules',
-          'resource-group': names.platformGroup,
-          'template-file': template,
-          parameters: [`workspaceId=${ids.metrics}`, `clusterName=${names.cluster}`],
-        }),
-      ),
-    ]
+    const { parameters } = await deploymentOf(context)
+    const deploy = az(context, 'deployment group create', {
+      name: 'windlass-rules',
+      'resource-group': context.environment.names.platformGroup,
+      'template-file': template,
+      parameters,
+    })
+    return [applying(await monitors()), calling(deploy)]
   },
 }
 
@@ -49,12 +52,24 @@ async function monitors(): Promise<readonly Manifest[]> {
   return [...namespaces, ...texts.map((text) => parse(text) as Manifest)]
 }
 
-async function missingGroups(context: AzureContext): Promise<readonly string[]> {
-  const { resources } = JSON.parse(await readFile(template, 'utf8')) as { resources: readonly { name: string }[] }
+/** A resource as Azure lists it: https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group */
+interface Listed {
+  readonly name: string
+  readonly tags?: Readonly<Record<string, string>> | null
+}
+
+/** By their tag, for Azure may give rules back otherwise than they were written. */
+async function groupsBehind(context: AzureContext): Promise<readonly string[]> {
+  const { groups, revision } = await deploymentOf(context)
   const call = az(context, 'resource list', {
     'resource-group': context.environment.names.platformGroup,
     'resource-type': 'Microsoft.AlertsManagement/prometheusRuleGroups',
   })
-  const there = new Set((await askJson<readonly { name: string }[]>(context.run, call)).map(({ name }) => name))
-  return resources.map(({ name }) => name).filter((name) => !there.has(name))
+  const listed = await askJson<readonly Listed[]>(context.run, call)
+  const current = new Set(listed.filter(({ tags }) => tags?.[revisionTag] === revision).map(({ name }) => name))
+  return groups.filter((name) => !current.has(name))
+}
+
+async function deploymentOf({ environment }: AzureContext): Promise<RuleDeployment> {
+  return ruleDeployment(environment, await readFile(template, 'utf8'))
 }

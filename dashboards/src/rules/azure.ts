@@ -28,6 +28,13 @@ export function azureTemplate(groups: readonly RuleGroup[]): object {
         defaultValue: '',
         metadata: { description: 'Resource ID of the action group that is told; empty: nobody is.' },
       },
+      revision: {
+        type: 'string',
+        defaultValue: 'by hand',
+        metadata: {
+          description: 'Of the rules and of these parameters; a tag of each group, by which a change is seen.',
+        },
+      },
     },
     variables: {
       actions:
@@ -43,6 +50,7 @@ function resource(group: RuleGroup): object {
     apiVersion: '2023-03-01',
     name: group.name,
     location: "[parameters('location')]",
+    tags: { 'windlass-rules': "[parameters('revision')]" },
     properties: {
       description: `Windlass: rules of the ${group.component}`,
       enabled: true,
