@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { ConfigError, parseConfig, type Config } from '../../infra/src/config.ts'
+import { howToBegin } from '../../infra/src/examples.ts'
 import { nameAll, type Names } from '../../infra/src/naming.ts'
 import { tagsOf } from '../../infra/src/stack.ts'
 import { checkout } from '../local/checkout.ts'
@@ -27,7 +28,7 @@ export interface ResourceIds {
   readonly metrics: string
 }
 
-/** Where the environments of this checkout are. */
+/** Where the environments of this checkout are: none, until an example is copied to here. */
 export const environmentsFolder = join(checkout, 'infra', 'environments')
 
 /** Reads an environment's file; rejects with all that is wrong with it. */
@@ -49,7 +50,7 @@ export async function readEnvironment(name: string, folder: string = environment
   }
 }
 
-/** What stands in the examples of infra/environments for a real tenant, its addresses and its repository. */
+/** What stands in infra/examples for a real tenant, its addresses and its repository. */
 export function placeholdersOf({ config }: AzureEnvironment): readonly string[] {
   const { github, settings } = config
   const fields = {
@@ -98,8 +99,7 @@ function invalid(file: string, why: string, mend: string): Problem {
 }
 
 function noFile(file: string): never {
-  const mend = `copy infra/environments/dev.json to ${file} and change it; infra/README.md explains each key`
-  throw invalid(file, 'there is no such file', mend)
+  throw invalid(file, 'there is no such file', howToBegin(file))
 }
 
 function idsOf({ subscriptionId, state }: Config, names: Names): ResourceIds {

@@ -144,7 +144,7 @@ t.test('its steps are those that a person runs, and releases are of what is buil
 
 for (const name of ['dev', 'prod']) {
   t.test(`the identities are those that infra federates for ${name}`, async (t) => {
-    const { github } = json(`infra/environments/${name}.json`) as { github: Record<string, string> }
+    const { github } = json(`infra/examples/${name}.json`) as { github: Record<string, string> }
     const subjects = Object.values(github).filter((value) => value.startsWith('repo:'))
     const environments = files
       .flatMap((file) => Object.values(parseWorkflow(read(file)).jobs))
@@ -152,6 +152,12 @@ for (const name of ['dev', 'prod']) {
     t.same(environments.toSorted(), subjects.map((subject) => subject.split(':environment:')[1] ?? '').toSorted())
   })
 }
+
+t.test("the infrastructure is planned and applied from a fork's own environments, not from the examples", async (t) => {
+  for (const [name, { env }] of Object.entries(parseWorkflow(read('infra.yml')).jobs)) {
+    t.equal(env?.['CONFIG'], `infra/environments/${chosenEnvironment}.json`, name)
+  }
+})
 
 t.test('the demo on kind is told with the kind that its node is of, as a user who is not root', async (t) => {
   const steps = parseWorkflow(read('validate.yml')).jobs['demo-on-kind']?.steps ?? []

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { runSynth } from './cli.ts'
+import { exampleFile } from './examples.ts'
 import { stackFile, stackNames } from './synth.ts'
 
 async function run(...args: readonly string[]) {
@@ -32,7 +33,15 @@ t.test('without a profile or a file it tells how it is used', async (t) => {
 
 t.test('what can not be read is told, and nothing is written', async (t) => {
   const folder = t.testdir({ 'broken.json': '{', 'wrong.json': '{"profile":"dev"}' })
-  t.match(await run('--config', join(folder, 'missing.json')), { status: 1, out: [], err: /ENOENT.*missing\.json/ })
+  t.match(await run('--config', join(folder, 'missing.json')), {
+    status: 1,
+    out: [],
+    err: /there is no file .*missing\.json: copy infra\/examples\/dev\.json or prod\.json to .*missing\.json and change it/,
+  })
+  t.match(await run('--config', join(folder, 'prod.json')), {
+    status: 1,
+    err: /: copy infra\/examples\/prod\.json to /,
+  })
   t.match(await run('--config', join(folder, 'broken.json')), { status: 1, out: [], err: /broken\.json is not JSON/ })
   t.match(await run('--config', join(folder, 'wrong.json')), {
     status: 1,
@@ -43,8 +52,7 @@ t.test('what can not be read is told, and nothing is written', async (t) => {
 })
 
 t.test('a file is not taken for another profile than its own', async (t) => {
-  const file = join(import.meta.dirname, '../environments/prod.json')
-  t.match(await run('--config', file, '--profile', 'dev', '--out', t.testdir()), {
+  t.match(await run('--config', exampleFile('prod'), '--profile', 'dev', '--out', t.testdir()), {
     status: 1,
     err: /profile is prod in the environment's file, and dev was asked for/,
   })

@@ -3,16 +3,14 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigError, parseConfig, requireProfile } from './config.ts'
+import { exampleFile, howToBegin, isProfile } from './examples.ts'
 import { profiles } from './profiles.ts'
-import type { Profile } from './settings.ts'
 import { stackFile, stackNames, synthesize } from './synth.ts'
 
 const usage = `npm run synth -- --profile dev|prod [--config FILE] [--out DIR]
-  --profile  which of infra/environments, where no file is named; else the file's own, as a check
-  --config   an environment's file
+  --profile  which of infra/examples, where no file is named; else the file's own, as a check
+  --config   an environment's file, as infra/environments holds them
   --out      where to write; a folder of the environment's name under the system's temporary one, if not given`
-
-const infra = join(import.meta.dirname, '..')
 
 export interface Terminal {
   readonly out: (line: string) => void
@@ -35,17 +33,17 @@ async function synthesizeAsked(args: string[], { out, err }: Terminal): Promise<
     args,
     options: { profile: { type: 'string' }, config: { type: 'string' }, out: { type: 'string' } },
   })
-  const { profile } = values
+  const { profile, config: named } = values
   if (profile !== undefined && !isProfile(profile)) {
     err(`there is no profile '${profile}'; there are: ${Object.keys(profiles).join(', ')}\n\n${usage}`)
     return 2
   }
-  if (profile === undefined && values.config === undefined) {
+  const file = named ?? (profile && exampleFile(profile))
+  if (file === undefined) {
     err(`--profile or --config is missing\n\n${usage}`)
     return 2
   }
-  const file = values.config ?? join(infra, 'environments', `${profile}.json`)
-  const config = parseConfig(parseJson(file, await readFile(file, 'utf8')))
+  const config = parseConfig(parseJson(file, await read(file)))
   if (profile !== undefined) requireProfile(config, profile)
   const folder = resolve(values.out ?? join(tmpdir(), `windlass-infra-${config.environment}`))
   synthesize(config, folder)
@@ -59,8 +57,13 @@ function shortPath(path: string): string {
   return short.startsWith('..') ? path : short
 }
 
-function isProfile(text: string): text is Profile {
-  return Object.hasOwn(profiles, text)
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isMissingFile(error)) throw new ConfigError([`there is no file ${file}: ${howToBegin(file)}`])
+    throw error
+  }
 }
 
 function parseJson(file: string, text: string): unknown {
@@ -75,6 +78,9 @@ function parseJson(file: string, text: string): unknown {
 function isExpected(error: unknown): error is Error {
   if (!(error instanceof Error)) return false
   const isBadArgument = 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
-  const isMissingFile = 'code' in error && error.code === 'ENOENT'
-  return error instanceof ConfigError || isBadArgument || isMissingFile
+  return error instanceof ConfigError || isBadArgument
+}
+
+function isMissingFile(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

@@ -20,7 +20,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads an environment as `infra/environments/*.json` hold it, and merges its overrides over its profile.
+ * Reads an environment as the files of `infra/environments` and `infra/examples` hold it, and merges its overrides over its profile.
  * @throws {ConfigError} with a sentence for each rule that is broken.
  */
 export function parseConfig(input: unknown): Config {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from './config.ts'
+import { exampleFile } from './examples.ts'
 import type { Profile } from './settings.ts'
 import { synthesize } from './synth.ts'
 import { readSynthesized, type Attributes, type Synthesized } from './synthesized.ts'
@@ -9,10 +10,9 @@ import { readSynthesized, type Attributes, type Synthesized } from './synthesize
 type Group = Readonly<Record<string, unknown>>
 export type Override = Readonly<Record<string, Group>>
 
-/** An environment of infra/environments, as it is in its file, with some more of its settings overridden. */
+/** An environment of infra/examples, as it is in its file, with some more of its settings overridden. */
 export function exampleEnvironment(profile: Profile, override: Override = {}): Record<string, unknown> {
-  const file = join(import.meta.dirname, '../environments', `${profile}.json`)
-  const environment = JSON.parse(readFileSync(file, 'utf8')) as { override: Record<string, Group> }
+  const environment = JSON.parse(readFileSync(exampleFile(profile), 'utf8')) as { override: Record<string, Group> }
   for (const [group, settings] of Object.entries(override)) {
     environment.override[group] = { ...environment.override[group], ...settings }
   }

@@ -1,9 +1,10 @@
-// `npm run infra:graph`: draws what the prod profile provisions into infra/README.md; with --check it only says whether
+// `npm run infra:graph`: draws what the example of the prod profile provisions into infra/README.md; with --check it only says whether
 // the drawing there is up to date.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from '../config.ts'
+import { exampleFile } from '../examples.ts'
 import { synthesize } from '../synth.ts'
 import { readSynthesized } from '../synthesized.ts'
 import { drawMermaid } from './mermaid.ts'
@@ -29,7 +30,7 @@ if (had === wanted) {
 async function draw(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-graph-'))
   try {
-    synthesize(parseConfig(JSON.parse(await readFile(join(infra, 'environments/prod.json'), 'utf8'))), folder)
+    synthesize(parseConfig(JSON.parse(await readFile(exampleFile('prod'), 'utf8'))), folder)
     return drawMermaid(readSynthesized(folder))
   } finally {
     await rm(folder, { recursive: true, force: true })
