@@ -1,5 +1,7 @@
 import t from 'tap'
-import { placeholdersOf } from '../environment.ts'
+import { releasables } from '../../release/releasable.ts'
+import { placeholdersOf, type AzureEnvironment } from '../environment.ts'
+import { predictorRepository, reconcilerRepository } from '../repositories.ts'
 import { recordedWorld, type TestOptions } from '../testing.ts'
 import { json, type Recording } from '../recordings/recording.ts'
 import { ids } from '../recordings/ids.ts'
@@ -246,6 +248,28 @@ t.test('what is left of the example is refused before anything is asked', async 
   ])
   t.notOk(world.ran.some((line) => line.startsWith('az account')))
 })
+
+t.test(
+  'repositories that CI releases to are named where they are looked for; others beside them are welcome',
+  async (t) => {
+    const world = await recordedWorld(t)
+    const { environment } = world.context()
+    const looked = (repositories: AzureEnvironment['config']['repositories']) =>
+      preflight.find(
+        world.context({ environment: { ...environment, config: { ...environment.config, repositories } } }),
+      )
+    t.match(await looked({ delivered: ['shop', 'predictor'], platform: ['mirror', 'windlass'] }), { isDone: true })
+    const before = world.ran.length
+    await t.rejects(looked({ delivered: ['shop', 'windlass'], platform: [] }), {
+      message:
+        /dev\.json: repositories\.delivered has no 'predictor', .*\n.*To mend: name it there.*\n.*repositories\.platform has no 'windlass'/,
+    })
+    t.notOk(world.ran.slice(before).some((line) => /^az (rest|vm|ad)/.test(line)))
+
+    t.equal(predictorRepository, releasables.predictor.repository)
+    t.equal(reconcilerRepository, releasables.reconciler.repository)
+  },
+)
 
 t.test('gh is asked for where it is used, and tofu in place of terraform', async (t) => {
   const printing = await recordedWorld(t, { options: { github: 'print' } })

@@ -7,10 +7,11 @@ import { worldwideNames } from './names.ts'
 import { administration, permissions } from './permissions.ts'
 import { programs, programsOf } from './programs.ts'
 import { quota } from './quota.ts'
+import { repositories } from './repositories.ts'
 
 const rounds: readonly (readonly Check[])[] = [
   [programs(programsOf)],
-  [login],
+  [login, repositories],
   [directory],
   [permissions, administration, quota, kubernetesVersion, worldwideNames, github],
 ]

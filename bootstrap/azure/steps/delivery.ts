@@ -1,6 +1,7 @@
 import { tenantObjects } from '../../cluster/tenant.ts'
 import type { Manifest } from '../../local/install.ts'
 import type { AzureContext } from '../context.ts'
+import { predictorRepository } from '../repositories.ts'
 import { applying, done, toDo, type AzureStep } from '../step.ts'
 import { readOutput } from '../terraform/stack.ts'
 import { isApplied } from './applied.ts'
@@ -20,6 +21,5 @@ export const delivery: AzureStep = {
 
 async function objectsOf(context: AzureContext): Promise<readonly Manifest[]> {
   const host = await readOutput(context, 'platform', 'registry-host')
-  const [repository = 'predictor'] = context.environment.config.repositories.delivered
-  return tenantObjects({ repository: `${host}/${repository}` })
+  return tenantObjects({ repository: `${host}/${predictorRepository}` })
 }

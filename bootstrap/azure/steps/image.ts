@@ -4,11 +4,9 @@ import { az, type AzureContext } from '../context.ts'
 import { readOperator } from '../operator.ts'
 import { failureOf } from '../../calls/explained.ts'
 import { Problem, type ProblemText } from '../../calls/problem.ts'
+import { reconcilerRepository } from '../repositories.ts'
 import { calling, done, toDo, type AzureStep } from '../step.ts'
 import { readOutput } from '../terraform/stack.ts'
-
-/** The repository that CI releases the reconciler to. */
-export const reconcilerRepository = 'windlass'
 
 /**
  * Sees to it that the reconciler's image is in the registry. Nothing is pushed from here: only CI's identity may, and its
