@@ -10,6 +10,7 @@ export interface Workflow {
 }
 
 export interface Job {
+  readonly if?: string
   readonly needs?: string | readonly string[]
   readonly 'runs-on'?: string
   readonly 'timeout-minutes'?: number
@@ -47,6 +48,16 @@ const identities: Readonly<Record<string, string>> = {
   'infra.yml apply': `${chosenEnvironment}-apply`,
 }
 
+/**
+ * When a job of a workflow for pull requests may have an identity. Whose pull request it is counts, and not who ran it
+ * last, which is `github.actor`: a person may run one of Dependabot's again.
+ */
+const trusted: ReadonlySet<string | undefined> = new Set([
+  "github.event_name == 'push'",
+  "github.event_name == 'push' || (github.event.pull_request.head.repo.full_name == github.repository && " +
+    "github.event.pull_request.user.login != 'dependabot[bot]')",
+])
+
 /** What a job of any workflow may be permitted, beside an identity. */
 const grants: ReadonlySet<string> = new Set([
   'contents: read',
@@ -67,7 +78,7 @@ export function workflowProblems(file: string, text: string): readonly string[] 
   const jobs = Object.entries(workflow.jobs).map(([name, job]) => ({ name, job }))
   return [
     ...topProblems(workflow),
-    ...jobs.flatMap(({ name, job }) => jobProblems(file, name, job)),
+    ...jobs.flatMap(({ name, job }) => jobProblems(file, name, job, workflow.on)),
     ...unpinned(text),
     ...secrets(text),
   ].map((problem) => `${file}: ${problem}`)
@@ -83,7 +94,7 @@ function topProblems({ permissions, concurrency, on }: Workflow): readonly strin
   return problems
 }
 
-function jobProblems(file: string, name: string, job: Job): readonly string[] {
+function jobProblems(file: string, name: string, job: Job, on: Workflow['on']): readonly string[] {
   const problems: string[] = []
   const { permissions, steps } = job
   if (typeof permissions !== 'object') problems.push('has no permissions of its own')
@@ -95,6 +106,9 @@ function jobProblems(file: string, name: string, job: Job): readonly string[] {
   if (job.environment !== identity) problems.push(`is in the environment ${job.environment}, not ${identity}`)
   if (job['runs-on'] !== 'ubuntu-24.04') problems.push('runs on another machine than ubuntu-24.04')
   if (job['timeout-minutes'] === undefined) problems.push('has no bound on its time')
+  if (identity !== undefined && 'pull_request' in on && !trusted.has(job.if)) {
+    problems.push('gives its identity to pull requests of forks or of Dependabot')
+  }
   problems.push(...stepProblems(steps))
   problems.push(...shutHosts(granted, steps).map((host) => `can not reach ${host}`))
   return problems.map((problem) => `job ${name} ${problem}`)

@@ -18,11 +18,10 @@ t.test('no workflow reaches a cluster, holds a secret, or takes what is not pinn
 })
 
 t.test('each of these rules finds what it is there for', async (t) => {
-  const release = read('release.yml')
-  const broken = (from: string | RegExp, to: string) => {
-    const changed = release.replace(from, to)
-    t.not(changed, release, 'the example was changed')
-    return workflowProblems('release.yml', changed)
+  const broken = (from: string | RegExp, to: string, file = 'release.yml') => {
+    const changed = read(file).replace(from, to)
+    t.not(changed, read(file), 'the example was changed')
+    return workflowProblems(file, changed)
   }
   const step = (run: string) =>
     broken('      - name: set the tag\n', `      - run: ${run}\n      - name: set the tag\n`)
@@ -44,6 +43,10 @@ t.test('each of these rules finds what it is there for', async (t) => {
   t.match(broken('on:\n', 'on:\n  pull_request_target:\n'), [/pull_request_target runs what others wrote/])
   t.match(broken('group: release-${{ github.ref }}', 'group: release-${{ github.sha }}'), [/twice at once/])
   t.match(broken('    timeout-minutes: 30\n', ''), [/no bound on its time/])
+  const pulled = [/job plan gives its identity to pull requests of forks or of Dependabot/]
+  t.match(broken(/github\.event\.pull_request\.user\.login != '\S+'/, 'true', 'infra.yml'), pulled)
+  t.match(broken('github.event.pull_request.user.login', 'github.actor', 'infra.yml'), pulled)
+  t.match(broken('github.event.pull_request.head.repo.full_name', 'github.repository', 'infra.yml'), pulled)
   t.match(broken(/ *fulcio.githubapp.com:443\n/, ''), [/job release can not reach fulcio\.githubapp\.com/])
   t.match(broken(/ *production.cloudfront\S+\n/, ''), [/job build can not reach production\.cloudfront/])
   t.match(broken(/ *productionresultssa\S+\n/, ''), [/job build can not reach productionresultssa/])
