@@ -28,7 +28,8 @@ const reconciler = `system:serviceaccount:${ownNamespace}:windlass`
 
 const shop = await deployTenant(cluster, 'rights', { rollout: { timeout: '45s', onFailure: 'RollBack' } })
 // Of another tenant, for the predictor's own may have none.
-const routes = await deployTenant(cluster, 'routes', {}, mayHaveRoutes)
+const quiet = { rollout: { timeout: '45s', onFailure: 'RollBack', logs: false } } as const
+const routes = await deployTenant(cluster, 'routes', quiet, mayHaveRoutes)
 const release = await readMoved('release', shop.namespace)
 const deployment = find('Deployment')
 
@@ -41,11 +42,14 @@ t.test('a release, one that fails, one with less in it, drift, a restart and a d
 
   // Never ready, beside a pod that waits for a ConfigMap: its last lines are read, and the Events that tell why.
   const waiting = named(heldUp(deployment), 'waiting')
-  await push(shop, 'r2', [...release, waiting], {
-    script: 'echo not yet; exec /busybox sleep 3600',
-    probe: ['/busybox', 'false'],
-  })
-  t.match((await shop.untilRolledBack()).status, { current: { tag: 'r1' }, failed: { revision: { tag: 'r2' } } })
+  const neverReady = { script: 'echo not yet; exec /busybox sleep 3600', probe: ['/busybox', 'false'] }
+  await push(shop, 'r2', [...release, waiting], neverReady)
+  await push(routes, 'r2', [...(await readMoved('release', routes.namespace)), route], neverReady)
+  const failed = { revision: { tag: 'r2' } }
+  t.match((await shop.untilRolledBack()).status, { current: { tag: 'r1' }, failed: { ...failed, log: /not yet/ } })
+  const { status: untold } = await routes.untilRolledBack()
+  t.match(untold, { current: { tag: 'r1' }, failed: { ...failed, reason: String } })
+  t.equal(untold?.failed?.log, undefined, 'its Delivery keeps no log lines')
 
   // Without its autoscaler it names a number, so that others' autoscalers are looked for.
   const fewer = release.filter(({ kind }) => kind !== 'HorizontalPodAutoscaler')
