@@ -41,6 +41,9 @@ import {
 } from './markdown.ts'
 import { readExposition, type ExposedMetric } from './exposition.ts'
 
+// Programs are started that read half of the sources.
+t.setTimeout(180_000)
+
 const root = join(import.meta.dirname, '..', '..')
 const pages = readPages(root)
 const operations = pageAt(pages, 'docs/operations.md')
