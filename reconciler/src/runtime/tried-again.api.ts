@@ -101,10 +101,12 @@ async function meetQuota(web: Tenancy): Promise<void> {
     spec: { selector: { matchLabels: { app: 'web' } }, template: spec.template },
   })
   await web.edit(deployment, { metadata: { annotations } })
+  // The API server counts a change of a Deployment's annotations as one of its spec.
+  const marked = await web.object(deployment)
   const message = `pods "${name}-x" is forbidden: exceeded quota: most, requested: pods=1, used: pods=1, limited: pods=1`
   await web.edit(`${deployment}/status`, {
     status: {
-      observedGeneration: generation,
+      observedGeneration: marked?.metadata.generation,
       replicas: 1,
       updatedReplicas: 0,
       readyReplicas: 1,
