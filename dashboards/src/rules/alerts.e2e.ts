@@ -50,16 +50,16 @@ t.test('a case that is not so fails', async (t) => {
 })
 
 /** https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/ */
-function testFile({ alert, series, at, fires }: AlertCase): object {
+function testFile({ alert, series, at, fires, everyMinutes = 1 }: AlertCase): object {
   const group = ruleGroups.find(({ alerts }) => alerts.some((rule) => rule.alert === alert))
   const rule = group?.alerts.find((candidate) => candidate.alert === alert)
   if (group === undefined || rule === undefined) throw new Error(`no rule is named ${alert}`)
   return {
     rule_files: files,
-    evaluation_interval: '1m',
+    evaluation_interval: `${everyMinutes}m`,
     tests: [
       {
-        interval: '1m',
+        interval: `${everyMinutes}m`,
         input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
         alert_rule_test: [
           {

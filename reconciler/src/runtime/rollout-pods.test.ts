@@ -1,12 +1,20 @@
 import t, { type Test } from 'tap'
 import type { KubeObject } from '../api/object.ts'
-import type { PodSource, Tenant, Watch } from '../kube/ports.ts'
+import type { LogRequest, PodSource, Tenant, Watch } from '../kube/ports.ts'
 import { FakeClock } from './fake-clock.ts'
 import { mostWatchedOfNamespace as most, RolloutPods } from './rollout-pods.ts'
 
 /** An API server without pods, that knows who follows which workload. */
-class NoPods implements Pick<PodSource, 'watchPods'> {
+class NoPods implements Pick<PodSource, 'watchPods' | 'lastLog'> {
   readonly followed = new Map<string, Set<string>>()
+  /** What is answered to each reading of a log, in turn. */
+  readonly logs: (string | undefined)[] = []
+  readonly logsAsked: ('previous' | 'current')[] = []
+
+  async lastLog({ wantsPreviousLog }: LogRequest): Promise<string | undefined> {
+    this.logsAsked.push(wantsPreviousLog ? 'previous' : 'current')
+    return this.logs.shift()
+  }
 
   watchPods(workload: KubeObject, { namespace }: Tenant, _: unknown, signal: AbortSignal): Watch<KubeObject> {
     const names = this.followed.get(namespace) ?? new Set()
@@ -35,7 +43,7 @@ function setUp(t: Test) {
     return rollouts.look(key, { workloads: names.map(statefulSet), bundled: new Set(), sinceMs: 0, tenant }, signal)
   }
   const followed = (namespace: string) => [...(pods.followed.get(namespace) ?? [])]
-  return { rollouts, clock, back, look, followed, end: () => term.abort() }
+  return { pods, rollouts, clock, signal, back, look, followed, end: () => term.abort() }
 }
 
 /** Without a replica it makes no pod that could be a puzzle. */
@@ -105,3 +113,20 @@ t.test('when a term ends no timer is left, whoever looks on', async (t) => {
   await clock.advance(15_000)
   t.same(back, [])
 })
+
+t.test(
+  'what a container that crashed wrote is read once more where it was cleared away and the next wrote nothing',
+  async (t) => {
+    const { pods, rollouts, clock, signal } = setUp(t)
+    const tenant = { namespace: 'team', serviceAccountName: 'deployer' }
+    const culprit = { pod: 'web-1', container: 'web', wantsPreviousLog: true }
+    pods.logs.push(undefined, undefined, 'no database')
+
+    const log = rollouts.lastLog('team/web', culprit, tenant, signal)
+    await clock.advance(1_000)
+
+    t.equal(await log, 'no database')
+    t.same(pods.logsAsked, ['previous', 'current', 'previous'])
+    t.equal(await rollouts.lastLog('team/web', { ...culprit, wantsPreviousLog: false }, tenant, signal), undefined)
+  },
+)

@@ -63,6 +63,7 @@ export const mostWatchedOfNamespace = 48
 const firstListMs = 5_000
 /** A node takes a while to prepare a pod; only then its Events are read, and no more often. */
 const patienceMs = 15_000
+const logAgainMs = 1_000
 
 /**
  * The pods of all rollouts under way in a term of leadership. They are watched for as long as their rollout is awaited,
@@ -107,11 +108,16 @@ export class RolloutPods {
 
   /** The last lines that a container wrote; undefined where none can be had. Throws where the signal aborts, never else. */
   async lastLog(key: string, culprit: Culprit, tenant: Tenant, signal: AbortSignal): Promise<string | undefined> {
-    const read = (request: Culprit) => this.#try(key, signal, () => this.#options.pods.lastLog(request, tenant, signal))
-    const log = await read(culprit)
-    if (log.value !== undefined) return log.value
+    const read = async (request: Culprit) =>
+      (await this.#try(key, signal, () => this.#options.pods.lastLog(request, tenant, signal))).value
     // Meanwhile it may have been started anew, or what ran before cleared away.
-    return (await read({ ...culprit, wantsPreviousLog: !culprit.wantsPreviousLog })).value
+    const readEither = async () =>
+      (await read(culprit)) ?? (await read({ ...culprit, wantsPreviousLog: !culprit.wantsPreviousLog }))
+    const log = await readEither()
+    if (log !== undefined || !culprit.wantsPreviousLog) return log
+    // Both at once: what ran before is cleared away, and what runs since has not written yet.
+    await this.#options.clock.sleep(logAgainMs, signal)
+    return readEither()
   }
 
   /** A rollout that is not awaited needs no watch. */

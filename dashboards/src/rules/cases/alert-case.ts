@@ -1,4 +1,4 @@
-/** Series as promtool writes them, one value a minute: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/ */
+/** Series as promtool writes them, one value a minute where a case says nothing else: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/ */
 export type Series = Readonly<Record<string, string>>
 
 export interface Fired {
@@ -13,6 +13,8 @@ export interface AlertCase {
   /** A sentence, for a person. */
   readonly says: string
   readonly series: Series
+  /** How often there is a value, and rules are evaluated; 1 where it is not given. */
+  readonly everyMinutes?: number
   /** When it is looked at, since the first value. */
   readonly at: string
   /** None where it must not fire. */

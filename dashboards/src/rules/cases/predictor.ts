@@ -9,11 +9,15 @@ function answers(good: string, bad: string): Series {
   return { [of('200')]: good, [of('500')]: bad }
 }
 
-/** A counter that grows by so much a minute for so many minutes, then on at another rate. */
+/** Of cases that take days: every minute of them would take promtool minutes. */
+const everyMinutes = 10
+
+/** A counter that grows by so much a minute for so many minutes, then on at another rate; a value every ten minutes. */
 function counter(...phases: readonly (readonly [minutes: number, perMinute: number])[]): string {
   let value = 0
   const parts = phases.map(([minutes, perMinute]) => {
-    const part = `${value}+${perMinute}x${minutes - 1}`
+    const step = perMinute * everyMinutes
+    const part = `${value}+${step}x${minutes / everyMinutes - 1}`
     value += perMinute * minutes
     return part
   })
@@ -94,14 +98,16 @@ export const predictorCases: readonly AlertCase[] = [
     alert: 'PredictorErrorBudgetBurningFast',
     says: 'one of a hundred for four hours, after a good day',
     series: answers(counter([day, 1_000], [4 * hour, 990]), counter([day, 0], [4 * hour, 10])),
-    at: `${day + 4 * hour - 1}m`,
+    everyMinutes,
+    at: `${day + 4 * hour - everyMinutes}m`,
     fires: [{ labels: inPredictor, summary: errorsFast }],
   },
   {
     alert: 'PredictorErrorBudgetBurningFast',
     says: 'that was so, and is over for forty minutes',
     series: answers(counter([day, 1_000], [4 * hour, 990], [40, 1_000]), counter([day, 0], [4 * hour, 10], [40, 0])),
-    at: `${day + 4 * hour + 39}m`,
+    everyMinutes,
+    at: `${day + 4 * hour + 40 - everyMinutes}m`,
     fires: [],
   },
   {
@@ -120,36 +126,40 @@ export const predictorCases: readonly AlertCase[] = [
   },
   {
     alert: 'PredictorErrorBudgetBurningSlowly',
-    says: 'a bad third of a day, which is little beside the three busier days before',
+    says: 'nine bad hours, which are little beside the busier days before',
     series: answers(
-      counter([2 * day, 3_000], [16 * hour, 1_000], [8 * hour, 990]),
-      counter([2 * day, 0], [16 * hour, 0], [8 * hour, 10]),
+      counter([2 * day, 3_000], [15 * hour, 1_000], [9 * hour, 990]),
+      counter([2 * day, 0], [15 * hour, 0], [9 * hour, 10]),
     ),
-    at: `${3 * day - 1}m`,
+    everyMinutes,
+    at: `${3 * day - everyMinutes}m`,
     fires: [{ labels: inPredictor, summary: errorsSlow }],
   },
   {
     alert: 'PredictorErrorBudgetBurningSlowly',
     says: 'that was so, and is over for three hours',
     series: answers(
-      counter([2 * day, 3_000], [16 * hour, 1_000], [8 * hour, 990], [3 * hour, 1_000]),
-      counter([2 * day, 0], [16 * hour, 0], [8 * hour, 10], [3 * hour, 0]),
+      counter([2 * day, 3_000], [15 * hour, 1_000], [9 * hour, 990], [3 * hour, 1_000]),
+      counter([2 * day, 0], [15 * hour, 0], [9 * hour, 10], [3 * hour, 0]),
     ),
-    at: `${3 * day + 3 * hour - 1}m`,
+    everyMinutes,
+    at: `${3 * day + 3 * hour - everyMinutes}m`,
     fires: [],
   },
   {
     alert: 'PredictorErrorBudgetBurningSlowly',
     says: 'three of two thousand for three days',
     series: answers(counter([3 * day, 1_997]), counter([3 * day, 3])),
-    at: `${3 * day - 1}m`,
+    everyMinutes,
+    at: `${3 * day - everyMinutes}m`,
     fires: [{ labels: inPredictor, summary: errorsSlow }],
   },
   {
     alert: 'PredictorErrorBudgetBurningSlowly',
     says: 'that was so, and is over for seven hours',
     series: answers(counter([3 * day, 1_997], [7 * hour, 2_000]), counter([3 * day, 3], [7 * hour, 0])),
-    at: `${3 * day + 7 * hour - 1}m`,
+    everyMinutes,
+    at: `${3 * day + 7 * hour - everyMinutes}m`,
     fires: [],
   },
   {
