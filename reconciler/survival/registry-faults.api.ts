@@ -15,7 +15,7 @@ import { RequestTally, triesWithin } from './request-tally.ts'
  * A registry that fails in every way that the stand-in knows, as a release comes: the program as a process, polling every
  * second. Whatever fails, nothing is decided, and the release comes by itself once it is over.
  */
-t.setTimeout(580_000)
+t.setTimeout(1_150_000)
 
 const cluster = testCluster(t, await sharedApiServer(t))
 await installClusterWide(cluster)
