@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { revisionTag } from '../../../dashboards/src/rules/azure.ts'
 import { askJson } from '../../calls/call.ts'
 import { readInOrder } from '../../local/manifest-files.ts'
 import { checkout } from '../../local/checkout.ts'
@@ -9,7 +10,8 @@ import { az, type AzureContext } from '../context.ts'
 import { applying, calling, done, toDo } from '../step.ts'
 import { isApplied } from '../steps/applied.ts'
 import type { Monitoring } from '../steps/monitoring.ts'
-import { revisionTag, ruleDeployment, type RuleDeployment } from './rule-deployment.ts'
+import { listingRuleGroups, type ListedRuleGroup } from './listed-rule-groups.ts'
+import { ruleDeployment, type RuleDeployment } from './rule-deployment.ts'
 
 const folder = join(checkout, 'dashboards', 'azure')
 const template = join(folder, 'prometheus-rule-groups.json')
@@ -52,20 +54,10 @@ async function monitors(): Promise<readonly Manifest[]> {
   return [...namespaces, ...texts.map((text) => parse(text) as Manifest)]
 }
 
-/** A resource as Azure lists it: https://learn.microsoft.com/rest/api/resources/resources/list-by-resource-group */
-interface Listed {
-  readonly name: string
-  readonly tags?: Readonly<Record<string, string>> | null
-}
-
 /** By their tag, for Azure may give rules back otherwise than they were written. */
 async function groupsBehind(context: AzureContext): Promise<readonly string[]> {
   const { groups, revision } = await deploymentOf(context)
-  const call = az(context, 'resource list', {
-    'resource-group': context.environment.names.platformGroup,
-    'resource-type': 'Microsoft.AlertsManagement/prometheusRuleGroups',
-  })
-  const listed = await askJson<readonly Listed[]>(context.run, call)
+  const listed = await askJson<readonly ListedRuleGroup[]>(context.run, listingRuleGroups(context))
   const current = new Set(listed.filter(({ tags }) => tags?.[revisionTag] === revision).map(({ name }) => name))
   return groups.filter((name) => !current.has(name))
 }

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { revisionTag } from '../../../dashboards/src/rules/azure.ts'
 import { checkout } from '../../local/checkout.ts'
 import { recordedWorld } from '../testing.ts'
-import { revisionTag, ruleDeployment } from './rule-deployment.ts'
+import { ruleDeployment } from './rule-deployment.ts'
 
 interface Template {
   readonly parameters: Readonly<Record<string, object>>

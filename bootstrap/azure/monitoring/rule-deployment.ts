@@ -5,12 +5,9 @@ import type { AzureEnvironment } from '../environment.ts'
 export interface RuleDeployment {
   readonly groups: readonly string[]
   readonly parameters: readonly string[]
-  /** The value of each group's tag {@link revisionTag}; another one with any other rule or parameter. */
+  /** The value of each group's tag `revisionTag`; another one with any other rule or parameter. */
   readonly revision: string
 }
-
-/** As the template names it. */
-export const revisionTag = 'windlass-rules'
 
 /** What is deployed of a template. */
 export function ruleDeployment({ names, ids, config }: AzureEnvironment, template: string): RuleDeployment {

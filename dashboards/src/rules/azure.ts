@@ -5,6 +5,11 @@
 import { annotationsOf, labelsOf } from './rule-groups.ts'
 import type { AlertRule, RuleGroup, Severity } from './rule.ts'
 
+/** What a rule group is to Azure. */
+export const ruleGroupType = 'Microsoft.AlertsManagement/prometheusRuleGroups'
+/** Of each group: its value changes with any rule or parameter. */
+export const revisionTag = 'windlass-rules'
+
 /** Of one group, https://learn.microsoft.com/azure/azure-monitor/service-limits */
 export const mostRules = 20
 
@@ -46,11 +51,11 @@ export function azureTemplate(groups: readonly RuleGroup[]): object {
 
 function resource(group: RuleGroup): object {
   return {
-    type: 'Microsoft.AlertsManagement/prometheusRuleGroups',
+    type: ruleGroupType,
     apiVersion: '2023-03-01',
     name: group.name,
     location: "[parameters('location')]",
-    tags: { 'windlass-rules': "[parameters('revision')]" },
+    tags: { [revisionTag]: "[parameters('revision')]" },
     properties: {
       description: `Windlass: rules of the ${group.component}`,
       enabled: true,
