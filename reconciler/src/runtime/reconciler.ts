@@ -81,6 +81,7 @@ export async function reconcile(
   const log = ports.log.child({ delivery: keyOf(delivery), reconcileId: ports.newId() })
   const turn = new Turn({ ...ports, ...term, delivery, desired, memory, log })
   follow(turn, ports, term)
+  const inTime = (next: Next) => soonest(next, nextByClock(turn, marks, clock, nowMs), turn.nowMs())
 
   let plan: Plan | undefined
   try {
@@ -95,13 +96,13 @@ export async function reconcile(
     const next = await act(plan, turn, { ...scope, observed, lastLog })
     memory.failures = 0
     if (plan.kind === 'start') delete memory.superseded
-    return { result: resultOf(plan), next: soonest(next, nextByClock(turn, marks, clock, nowMs), turn.nowMs()) }
+    return { result: resultOf(plan), next: inTime(next) }
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     const trouble = troubleOf(error)
     if (trouble === undefined) return givenUp(error, plan, turn, ports, term)
     const { result, next } = await failed(trouble, error, plan, turn, ports)
-    return { result, next: soonest(next, nextByClock(turn, marks, clock, nowMs), turn.nowMs()) }
+    return { result, next: inTime(next) }
   }
 }
 
