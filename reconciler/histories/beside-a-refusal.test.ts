@@ -2,16 +2,16 @@ import t from 'tap'
 import { AppError } from '../src/core/errors.ts'
 import type { Happening } from './happening.ts'
 import { History } from './history.ts'
+import { playFor, push } from './test-happenings.ts'
 
-const push: Happening = { kind: 'push', sequence: 'next', bundles: 'one', nature: 'good', hasExtra: false }
 const refusal = new AppError({ kind: 'terminal', reason: 'ApplyRefused', message: 'field is immutable' })
 
 t.test('a pause ends at its time, also where a correction is refused for good', async (t) => {
   const { history, play, isStalled } = setUp()
-  await play(push)
+  await play(push())
   await play({ kind: 'pause', on: 'delivery', value: 120, mode: 'releases' })
   await play({ kind: 'hand', hand: 'change', object: 'ConfigMap/settings' })
-  await play(push)
+  await play(push())
   t.ok(isStalled())
   t.match(history.cluster.delivery?.status?.current, { tag: 'r1' })
 
@@ -21,8 +21,8 @@ t.test('a pause ends at its time, also where a correction is refused for good', 
 
 t.test('late manifests are awaited, also where a correction is refused for good', async (t) => {
   const { history, play, isStalled } = setUp()
-  await play(push)
-  await play({ ...push, bundles: 'none' })
+  await play(push())
+  await play(push({ bundles: 'none' }))
   await play({ kind: 'hand', hand: 'change', object: 'ConfigMap/settings' })
   t.ok(isStalled())
 
@@ -33,9 +33,9 @@ t.test('late manifests are awaited, also where a correction is refused for good'
 
 t.test('late manifests are awaited, also while a rollout is that gets nowhere', async (t) => {
   const { history, play } = setUp()
-  await play(push)
-  await play({ ...push, nature: 'neverReady' })
-  await play({ ...push, bundles: 'none' })
+  await play(push())
+  await play(push({ nature: 'neverReady' }))
+  await play(push({ bundles: 'none' }))
   t.match(history.cluster.delivery?.status?.rollout, { phase: 'Waiting', revision: { tag: 'r2' } })
 
   await play({ kind: 'attach', push: 0 })
@@ -44,8 +44,8 @@ t.test('late manifests are awaited, also while a rollout is that gets nowhere', 
 
 t.test('a clock that is set back puts off no release', async (t) => {
   const { history, play } = setUp()
-  await play(push)
-  await play({ ...push, bundles: 'none' })
+  await play(push())
+  await play(push({ bundles: 'none' }))
   await play({ kind: 'stepClock', ms: -3_600_000 })
 
   await play({ kind: 'attach', push: 0 })
@@ -57,14 +57,9 @@ t.test('a clock that is set back puts off no release', async (t) => {
 function setUp() {
   const history = new History({ rollout: { timeout: '10m', onFailure: 'RollBack', logs: true } }, () => {})
   t.teardown(() => history.end())
-  const { cluster, clock } = history
+  const { cluster } = history
   cluster.refusalOf = () => (cluster.delivery?.status?.rollout === undefined ? refusal : undefined)
-  const play = async (happening: Happening) => {
-    await clock.advance(0)
-    await history.play(happening)
-    await history.poll()
-    await clock.advance(10_000)
-  }
+  const play = (happening: Happening) => playFor(history, 10_000, happening)
   const isStalled = () =>
     cluster.delivery?.status?.conditions?.some(
       ({ type, status, reason }) => type === 'Stalled' && status === 'True' && reason === 'ApplyRefused',

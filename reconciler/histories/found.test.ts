@@ -2,7 +2,7 @@ import t from 'tap'
 import type { DeliverySpec } from '../src/api/delivery.ts'
 import type { Happening } from './happening.ts'
 import { playOut } from './play-out.ts'
-import type { Push } from './repository.ts'
+import { push } from './test-happenings.ts'
 
 interface Found {
   readonly happenings: readonly Happening[]
@@ -90,8 +90,4 @@ for (const [sentence, { happenings, reason, spec: given = spec }] of Object.entr
     t.same(broken, [])
     t.ok(reasons.has(reason), `status said ${[...reasons].join(', ')}`)
   })
-}
-
-function push(fields: Partial<Push> = {}): Happening {
-  return { kind: 'push', sequence: 'next', bundles: 'one', nature: 'good', hasExtra: false, ...fields }
 }

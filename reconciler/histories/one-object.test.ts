@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Happening } from './happening.ts'
 import { History } from './history.ts'
+import { playFor, push } from './test-happenings.ts'
 
 t.test('an object that was made anew by a process that was killed is deleted once no release holds it', async (t) => {
   for (let after = 0; after < 8; after += 1) {
@@ -38,14 +39,7 @@ t.test('an object that another tool holds by apply holds up the correction of no
 
 /** With all that follows within a minute. */
 async function play(history: History, happening: Happening): Promise<void> {
-  await history.clock.advance(0)
-  await history.play(happening)
-  await history.poll()
-  await history.clock.advance(60_000)
-}
-
-function push({ hasExtra }: { readonly hasExtra: boolean }): Happening {
-  return { kind: 'push', sequence: 'next', bundles: 'one', nature: 'good', hasExtra }
+  await playFor(history, 60_000, happening)
 }
 
 function ready({ cluster }: History) {

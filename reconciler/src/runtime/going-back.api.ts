@@ -22,7 +22,7 @@ t.test('a release that is not ready in time is gone back from, and put into quar
 
   await web.untilAwaited('r2')
   await web.fail()
-  const back = await web.until('going back to be awaited', isGoingBack)
+  const back = await web.untilGoingBack()
   t.match(conditionOf(back, 'Ready'), { status: 'False', reason: 'GoingBack' })
   t.ok(await web.object('v1/configmaps/added'), 'what failed is deleted only once the good one runs')
   await web.rollOut()
@@ -104,7 +104,7 @@ t.test('a first release that fails holds, for there is nothing to go back to', a
 
 t.test('going back that fails too stops, until a newer release', async (t) => {
   const web = await rolledOutBadly('no-way-back')
-  await web.until('going back to be awaited', isGoingBack)
+  await web.untilGoingBack()
   await web.fail()
 
   const stuck = await web.untilReason('GoingBackFailed')
@@ -124,7 +124,7 @@ t.test('going back that fails too stops, until a newer release', async (t) => {
 
 t.test('the good release that comes up late after all runs', async (t) => {
   const web = await rolledOutBadly('late-recovery')
-  await web.until('going back to be awaited', isGoingBack)
+  await web.untilGoingBack()
   await web.fail()
   await web.untilReason('GoingBackFailed')
 
@@ -135,7 +135,7 @@ t.test('the good release that comes up late after all runs', async (t) => {
 
 t.test('a newer push supersedes going back', async (t) => {
   const web = await rolledOutBadly('newer-comes')
-  await web.until('going back to be awaited', isGoingBack)
+  await web.untilGoingBack()
 
   web.registry.push()
   web.poll()
@@ -167,7 +167,7 @@ t.test('going back needs no registry and no ConfigMap source', async (t) => {
   web.registry.fail()
 
   await web.fail()
-  await web.until('going back to be awaited', isGoingBack)
+  await web.untilGoingBack()
   await web.rollOut()
 
   t.match((await web.until('r1 to run again', isRolledBack)).status, { current: { tag: 'r1' } })
@@ -185,10 +185,7 @@ t.test('a pinned release that fails is gone back from, and the pin goes on holdi
   await web.annotate({ [hand.pin]: 'r1' })
   await web.untilAwaited('r1')
   await web.fail()
-  await web.until('going back to be awaited', isGoingBack)
-  await web.rollOut()
-
-  const back = await web.untilRolledBack()
+  const back = await web.goBack()
   t.match(back.status, { current: { tag: 'r2' }, failed: { revision: { tag: 'r1' }, pin: 'r1' } })
 
   web.registry.push()
@@ -221,17 +218,12 @@ t.test('unpinned after a bad release, that one does not come back, nor does the 
 
 t.test('a retry rolls out what failed once more, once', async (t) => {
   const web = await rolledOutBadly('retry')
-  await web.until('going back to be awaited', isGoingBack)
-  await web.rollOut()
-  await web.untilRolledBack()
+  await web.goBack()
 
   await web.annotate({ [hand.retry]: 'r2' })
   await web.untilAwaited('r2')
   await web.fail()
-  await web.until('going back to be awaited', isGoingBack)
-  await web.rollOut()
-
-  const back = await web.untilRolledBack()
+  const back = await web.goBack()
   t.match(back.status, { lastHandledRetry: 'r2', quarantine: [{ tag: 'r2' }], current: { tag: 'r1' } })
   await web.annotate({ [hand.retry]: 'nothing at all' })
   await web.until('the odd one to be noted', ({ status }) => status?.lastHandledRetry === 'nothing at all')
@@ -240,9 +232,7 @@ t.test('a retry rolls out what failed once more, once', async (t) => {
 
 t.test('a retry of what is not the last that was tried lets it out of quarantine, and rolls nothing out', async (t) => {
   const web = await rolledOutBadly('let-out')
-  await web.until('going back to be awaited', isGoingBack)
-  await web.rollOut()
-  const { status } = await web.untilRolledBack()
+  const { status } = await web.goBack()
   const digest = status?.quarantine?.[0]?.digest ?? ''
   web.registry.push()
   web.poll()
@@ -260,9 +250,7 @@ t.test('a retry of what is not the last that was tried lets it out of quarantine
 
 t.test('a retry may name a digest', async (t) => {
   const web = await rolledOutBadly('retry-digest')
-  await web.until('going back to be awaited', isGoingBack)
-  await web.rollOut()
-  const { status } = await web.untilRolledBack()
+  const { status } = await web.goBack()
 
   await web.annotate({ [hand.retry]: status?.failed?.revision.digest ?? '' })
 
@@ -322,7 +310,7 @@ t.test('a pod of a StatefulSet that is stuck at what failed is deleted as the ac
       currentRevision: 'web-a',
       updateRevision: 'web-b',
     })
-    await web.until('going back to be awaited', isGoingBack)
+    await web.untilGoingBack()
     t.ok(await web.object('v1/pods/web-0'), 'it is not touched before')
     await playStatefulSet(web, {
       readyReplicas: 0,
@@ -365,7 +353,7 @@ t.test('three copies are kept', async (t) => {
 
 const steps: Record<string, (web: Tenancy) => Promise<unknown>> = {
   'as it begins': (web) => web.until('the failure to be known', ({ status }) => status?.failed !== undefined),
-  'while it waits': (web) => web.until('going back to be awaited', isGoingBack),
+  'while it waits': (web) => web.untilGoingBack(),
 }
 let epoch = 10
 for (const [when, until] of Object.entries(steps)) {
@@ -375,7 +363,7 @@ for (const [when, until] of Object.entries(steps)) {
     await loop.stop()
     epoch += 1
     await loop.start(epoch)
-    await web.until('going back to be awaited', isGoingBack)
+    await web.untilGoingBack()
     await web.rollOut()
 
     t.match((await web.untilRolledBack()).status, {
@@ -405,10 +393,6 @@ async function rolledOutBadly(purpose: string, spec: TestSpec = {}): Promise<Ten
   await web.untilAwaited('r2')
   await web.fail()
   return web
-}
-
-function isGoingBack({ status }: Delivery): boolean {
-  return status?.rollout?.purpose === 'GoBack' && status.rollout.phase === 'Waiting'
 }
 
 function isRolledBack({ status }: Delivery): boolean {

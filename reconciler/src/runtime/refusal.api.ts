@@ -320,35 +320,35 @@ t.test('a tag that is listed and not answered is asked for later and later, and 
   t.match((await web.release('r3')).status, { current: { tag: 'r3' } })
 })
 
-t.test('a push without a sequence after one that has it is not placed, and a later one with it is', async (t) => {
-  const web = await running('unplaced')
-  web.registry.push({ sequence: undefined })
-  web.poll()
+const refusedImages: Record<string, { purpose: string; push: (web: Tenancy) => void; reason: string }> = {
+  'a push without a sequence after one that has it is not placed, and a later one with it is': {
+    purpose: 'unplaced',
+    push: ({ registry }) => registry.push({ sequence: undefined }),
+    reason: 'SequenceMissing',
+  },
+  'where the newest is no image that can be run, what runs stays, and the next is taken': {
+    purpose: 'no-image',
+    push: ({ registry }) => registry.spoil(registry.push().digest),
+    reason: 'ImageInvalid',
+  },
+}
 
-  const refused = await web.untilReason('SequenceMissing')
-  t.equal(conditionOf(refused, 'Stalled')?.status, 'True')
-  t.match(refused.status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
-  t.notOk(refused.status?.rollout)
+for (const [sentence, { purpose, push, reason }] of Object.entries(refusedImages)) {
+  t.test(sentence, async (t) => {
+    const web = await running(purpose)
+    push(web)
+    web.poll()
 
-  web.registry.push()
-  web.poll()
-  t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
-})
+    const refused = await web.untilReason(reason)
+    t.equal(conditionOf(refused, 'Stalled')?.status, 'True')
+    t.match(refused.status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
+    t.notOk(refused.status?.rollout)
 
-t.test('where the newest is no image that can be run, what runs stays, and the next is taken', async (t) => {
-  const web = await running('no-image')
-  web.registry.spoil(web.registry.push().digest)
-  web.poll()
-
-  const refused = await web.untilReason('ImageInvalid')
-  t.equal(conditionOf(refused, 'Stalled')?.status, 'True')
-  t.match(refused.status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
-  t.notOk(refused.status?.rollout)
-
-  web.registry.push()
-  web.poll()
-  t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
-})
+    web.registry.push()
+    web.poll()
+    t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
+  })
+}
 
 t.test('of more tags than are read nothing is decided until a pin, and from there on newer ones count', async (t) => {
   const web = await running('too-many')

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { Delivery } from '../api/delivery.ts'
-import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
+import { conditionOf, isGoingBack, TestLoop, type Tenancy } from './test-loop.ts'
 
 t.setTimeout(400_000)
 
@@ -27,7 +27,7 @@ const stalls: Readonly<Record<string, (purpose: string) => Promise<Tenancy>>> = 
   'going back that fails too': async (purpose) => {
     const web = await running(purpose, 'RollBack')
     await pushBad(web)
-    await web.until('going back to be awaited', isGoingBack)
+    await web.untilGoingBack()
     await web.fail()
     return web
   },
@@ -83,10 +83,6 @@ async function pushBad(web: Tenancy): Promise<void> {
   web.poll()
   await web.untilAwaited('r2')
   await web.fail()
-}
-
-function isGoingBack({ status }: Delivery): boolean {
-  return status?.rollout?.purpose === 'GoBack' && status.rollout.phase === 'Waiting'
 }
 
 function isStalled(delivery: Delivery): boolean {

@@ -390,6 +390,18 @@ export class Tenancy {
     )
   }
 
+  /** Waits until the last good release was written again, and its workloads are awaited. */
+  async untilGoingBack(): Promise<Delivery> {
+    return this.until('going back to be awaited', isGoingBack)
+  }
+
+  /** Waits for that, and plays the controllers until it runs again. */
+  async goBack(): Promise<Delivery> {
+    await this.untilGoingBack()
+    await this.rollOut()
+    return this.untilRolledBack()
+  }
+
   async untilAwaited(tag: string): Promise<Delivery> {
     return this.until(`${tag} to be awaited`, ({ status }) => isAwaited(status?.rollout, tag))
   }
@@ -439,6 +451,10 @@ export class Tenancy {
       signal: this.#cluster.signal,
     })
   }
+}
+
+export function isGoingBack({ status }: Delivery): boolean {
+  return status?.rollout?.purpose === 'GoBack' && status.rollout.phase === 'Waiting'
 }
 
 export function conditionOf({ status }: Delivery, type: string) {

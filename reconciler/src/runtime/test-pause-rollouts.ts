@@ -8,7 +8,7 @@ import { configMap, deployment } from './test-pauses.ts'
 import { settings } from './test-registry.ts'
 
 export function rolloutScenes(stage: PauseStage): Readonly<Record<string, Scene>> {
-  const { running, awaited, goingBack, push, backAgain, inForce } = stage
+  const { running, awaited, goingBack, push, inForce } = stage
   return {
     'a rollout that becomes ready, and objects that it no longer holds': {
       begin: (purpose) => awaited(purpose, settings({}, 'older')),
@@ -56,12 +56,12 @@ export function rolloutScenes(stage: PauseStage): Readonly<Record<string, Scene>
             messageOf(delivery).startsWith('going back to r1 is held: ConfigMap settings is paused'),
           )
         },
-        releases: async (t, web) => t.match((await backAgain(web)).status, { current: { tag: 'r1' } }),
+        releases: async (t, web) => t.match((await web.goBack()).status, { current: { tag: 'r1' } }),
       },
       needsObject: true,
       after: async (t, web) => {
         const { status } = await web.delivery()
-        const back = status?.history?.[0]?.outcome === 'RolledBack' ? await web.untilRolledBack() : await backAgain(web)
+        const back = status?.history?.[0]?.outcome === 'RolledBack' ? await web.untilRolledBack() : await web.goBack()
         t.match(back.status, { current: { tag: 'r1' }, quarantine: [{ tag: 'r2' }] })
         await untilValue(web, '1')
       },

@@ -1,6 +1,5 @@
 /** What the scenes of pauses share: Deliveries that have come so far, and what can be put in their way. */
 import type { Test } from 'tap'
-import type { Delivery } from '../api/delivery.ts'
 import { installRefusal, labelNamespace } from './test-admission.ts'
 import type { Tenancy, TestLoop, TestSpec } from './test-loop.ts'
 import { configMap, type Held, type Level } from './test-pauses.ts'
@@ -44,7 +43,6 @@ export interface PauseStage {
   readonly goingBack: (purpose: string) => Promise<Tenancy>
   readonly push: (web: Tenancy, value: string, ...more: readonly object[]) => void
   /** Lets going back come to its end. */
-  readonly backAgain: (web: Tenancy) => Promise<Delivery>
   /** Puts a policy in force for a Delivery's Namespace, or out of it. */
   readonly inForce: (web: Tenancy, label: string, isWanted: boolean) => Promise<void>
 }
@@ -83,19 +81,13 @@ export async function setPauseStage(loop: TestLoop): Promise<PauseStage> {
   async function goingBack(purpose: string): Promise<Tenancy> {
     const web = await awaited(purpose)
     await web.fail()
-    await web.until('going back to be awaited', isGoingBack)
+    await web.untilGoingBack()
     return web
   }
 
   function push(web: Tenancy, a: string, ...more: readonly object[]): void {
     web.registry.push({ documents: documents(web, a, ...more) })
     web.poll()
-  }
-
-  async function backAgain(web: Tenancy): Promise<Delivery> {
-    await web.until('going back to be awaited', isGoingBack)
-    await web.rollOut()
-    return web.untilRolledBack()
   }
 
   async function inForce(web: Tenancy, label: string, isWanted: boolean): Promise<void> {
@@ -120,11 +112,7 @@ export async function setPauseStage(loop: TestLoop): Promise<PauseStage> {
   }
 
   const fresh = (purpose: string) => loop.deliver(purpose)
-  return { fresh, running, awaited, goingBack, push, backAgain, inForce }
-}
-
-export function isGoingBack({ status }: Delivery): boolean {
-  return status?.rollout?.purpose === 'GoBack' && status.rollout.phase === 'Waiting'
+  return { fresh, running, awaited, goingBack, push, inForce }
 }
 
 export async function untilValue(web: Tenancy, a: string): Promise<void> {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { maxAttempts, type Delivery } from '../api/delivery.ts'
+import { maxAttempts } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
 
@@ -30,7 +30,7 @@ t.test('what the environment fails is awaited until its deadline, gone back from
     t.match(held.status?.rollout, { phase: 'Waiting', hindrance: { reason: 'QuotaExceeded' } })
     t.match(conditionOf(held, 'Ready')?.message, /QuotaExceeded: Deployment\/web: exceeded quota/)
 
-    const back = await web.until('going back to be awaited', isGoingBack)
+    const back = await web.untilGoingBack()
     const { failed, quarantine } = back.status ?? {}
     t.match(failed, { revision: { tag: 'r2' }, fault: 'Environment', reason: 'QuotaExceeded', attempt })
     t.ok(timeOf(failed?.at) >= deadlineMs, 'not before its time was over')
@@ -55,9 +55,7 @@ t.test('a further try that comes up runs, and nothing has failed any more', asyn
   const web = await rolledOut('recovers')
   await web.untilAwaited('r2')
   await meetQuota(web)
-  await web.until('going back to be awaited', isGoingBack)
-  await web.rollOut()
-  await web.untilRolledBack()
+  await web.goBack()
   await restartLater()
 
   const { status } = await web.release('r2')
@@ -114,10 +112,6 @@ async function meetQuota(web: Tenancy): Promise<void> {
       conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }],
     },
   })
-}
-
-function isGoingBack({ status }: Delivery): boolean {
-  return status?.rollout?.purpose === 'GoBack' && status.rollout.phase === 'Waiting'
 }
 
 function timeOf(text: string | undefined): number {
