@@ -12,6 +12,9 @@ export const pushToReady = { objective: 0.9, withinS: 300 } as const
 /** A pause that lasts longer was perhaps forgotten. */
 export const pausedTooLongS = 4 * 3_600
 
+/** Who pins goes back, or tries something out; a day later it is pushed, or was forgotten. */
+export const pinnedTooLongS = 24 * 3_600
+
 /** What passes by itself has passed by then; what a Delivery waits for longer is somebody's to do. */
 export const waitingTooLongS = 30 * 60
 

@@ -11,7 +11,15 @@ import {
   sectionOf,
   sectionOn,
 } from '../../bootstrap/checks/markdown.ts'
-import { failedPolls, latency, pausedTooLongS, pollTooOldS, pushToReady, waitingTooLongS } from './objectives.ts'
+import {
+  failedPolls,
+  latency,
+  pausedTooLongS,
+  pinnedTooLongS,
+  pollTooOldS,
+  pushToReady,
+  waitingTooLongS,
+} from './objectives.ts'
 import { dashboards, panelsOf } from './promql/expressions.ts'
 import { alertRules, annotationsOf } from './rules/rule-groups.ts'
 import { runbookPage } from './runbooks.ts'
@@ -41,7 +49,7 @@ t.test('the link of every alert leads to a heading of that page, which no other 
 
 t.test('an entry says how urgent it is, after what time, what to look at and what to do', async (t) => {
   for (const { alert, severity, forS } of alertRules) {
-    const after = forS === 0 ? 'at once' : `after ${forS / 60} min`
+    const after = forS === 0 ? 'at once' : forS === 86_400 ? 'after a day' : `after ${forS / 60} min`
     const entry = sectionOf(entries, alert) ?? ''
     t.match(firstParagraphOf(entry), new RegExp(`^[A-Z].+\\. — ${severity}, ${after}$`), alert)
     const more = entry.trim().split('\n\n').slice(1).join('\n')
@@ -79,6 +87,7 @@ t.test('entries say the limits that rules go by', async (t) => {
   const limits = {
     PredictorLatencyBudgetBurningFast: ['100 ms', latency.withinS === 0.1],
     WindlassDeliveryPausedTooLong: ['four hours', pausedTooLongS / 3_600 === 4],
+    WindlassDeliveryPinnedTooLong: ['more than a day', pinnedTooLongS === 24 * 3_600],
     WindlassDeliveryWaiting: ['half an hour', waitingTooLongS === 30 * 60],
     WindlassPollTooOld: ['a quarter of an hour', pollTooOldS === 15 * 60],
     WindlassPushToReadySlow: ['five minutes', pushToReady.withinS === 5 * 60],

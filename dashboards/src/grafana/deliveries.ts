@@ -120,13 +120,14 @@ export function deliveryPanels(of: string): readonly Builder<Panel>[] {
     graph({
       ...common,
       title: 'Paused for',
-      description: 'How long each pause lasts by now; 0 where nothing is paused.',
+      description: 'How long each pause lasts by now, by whom, and why; nothing where nothing is paused.',
       unit: units.Seconds,
       queries: [
         {
-          expr: `(time() - max ${each} (windlass_delivery_paused_since_timestamp_seconds{${of}}))
-            * max ${each} (windlass_delivery_paused{${of}})`,
-          legend: named,
+          expr: `max by (delivery_namespace, delivery, message) (windlass_delivery_pause_info{${of}})
+            * on (delivery_namespace, delivery) group_left ()
+            (time() - max ${each} (windlass_delivery_paused_since_timestamp_seconds{${of}}))`,
+          legend: `${named}: {{message}}`,
         },
       ],
       limit: pausedTooLongS,

@@ -33,7 +33,10 @@ t.test('times that objectives name are bounds of a bucket', async (t) => {
 
 async function reconcilerExposition(): Promise<string> {
   const metrics = createMetrics({ registries: ['contoso.azurecr.io'] })
-  metrics.describe({ namespace: 'shop', name: 'web' }, measureDelivery({ spec: spec() }))
+  metrics.describe(
+    { namespace: 'shop', name: 'web' },
+    { ...measureDelivery({ metadata: {}, spec: spec() }), pause: 'it is paused' },
+  )
   return (await metrics.expose()).body
 }
 

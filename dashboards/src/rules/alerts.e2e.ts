@@ -64,9 +64,9 @@ function testFile({ alert, series, at, fires, everyMinutes = 1 }: AlertCase): ob
           {
             eval_time: at,
             alertname: alert,
-            exp_alerts: fires.map(({ labels, summary }) => ({
+            exp_alerts: fires.map(({ labels, ...annotations }) => ({
               exp_labels: { ...labelsOf(rule, group), ...labels },
-              exp_annotations: { ...annotationsOf(rule), summary },
+              exp_annotations: { ...annotationsOf(rule), ...annotations },
             })),
           },
         ],

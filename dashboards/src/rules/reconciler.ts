@@ -1,4 +1,11 @@
-import { failedPolls, pausedTooLongS, pollTooOldS, pushToReady, waitingTooLongS } from '../objectives.ts'
+import {
+  failedPolls,
+  pausedTooLongS,
+  pinnedTooLongS,
+  pollTooOldS,
+  pushToReady,
+  waitingTooLongS,
+} from '../objectives.ts'
 import { bucketWithin, oneLine, reconcilerJob } from '../promql/vocabulary.ts'
 import type { AlertRule, RuleGroup } from './rule.ts'
 
@@ -43,12 +50,22 @@ const perDelivery: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassDeliveryPausedTooLong',
-    expr: oneLine(`time() - ${ofDelivery('windlass_delivery_paused_since_timestamp_seconds')} > ${pausedTooLongS}
-      and ${ofDelivery('windlass_delivery_paused')} == 1`),
+    // Series are there for as long as the pause; the message says who and why.
+    expr: oneLine(`max by (delivery_namespace, delivery, message) (max_over_time(windlass_delivery_pause_info[2m]))
+      * on (delivery_namespace, delivery) group_left ()
+      (time() - ${ofDelivery('windlass_delivery_paused_since_timestamp_seconds')} > ${pausedTooLongS})`),
     forS: 0,
     severity: 'warning',
     summary: `Delivery ${named} has been paused for more than ${pausedTooLongS / 3_600} hours.`,
-    description: 'Nothing new is released meanwhile; perhaps the pause was forgotten.',
+    description: '{{ $labels.message }}. Nothing new is released meanwhile; perhaps the pause was forgotten.',
+  },
+  {
+    alert: 'WindlassDeliveryPinnedTooLong',
+    expr: `${ofDelivery('windlass_delivery_pinned')} == 1`,
+    forS: pinnedTooLongS,
+    severity: 'warning',
+    summary: `Delivery ${named} has been pinned for more than a day.`,
+    description: 'What is pushed is not released meanwhile; perhaps the pin was forgotten.',
   },
   {
     alert: 'WindlassDriftContested',

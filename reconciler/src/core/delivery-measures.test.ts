@@ -31,12 +31,30 @@ const cases: ReadonlyArray<readonly [says: string, status: DeliveryStatus | unde
 
 for (const [says, status, state] of cases) {
   t.test(says, async (t) => {
-    t.equal(measureDelivery({ spec: spec(), ...(status && { status }) }).state, state)
+    t.equal(measureDelivery({ metadata: {}, spec: spec(), ...(status && { status }) }).state, state)
   })
 }
 
 t.test('every state has a case', async (t) => {
   t.same(new Set(cases.map(([, , state]) => state)), new Set(deliveryStates))
+})
+
+t.test('who paused and why is told in one line for as long as it lasts', async (t) => {
+  const said = { ...paused, message: `the Delivery is paused by anna: ${'an\nincident '.repeat(50)}` }
+  const { pause } = measureDelivery({ metadata: {}, spec: spec(), status: { conditions: [said] } })
+
+  t.match(pause, /^the Delivery is paused by anna: an incident .*…$/)
+  t.equal(pause?.length, 200)
+  t.notOk('pause' in measureDelivery({ metadata: {}, spec: spec(), status: { conditions: [ready] } }))
+})
+
+t.test('a pin is measured, an annotation that is still empty is none', async (t) => {
+  const measure = (pin: string) =>
+    measureDelivery({ metadata: { annotations: { 'windlass.dev/pin': pin } }, spec: spec() })
+
+  t.ok(measure('r1').isPinned)
+  t.notOk(measure(' ').isPinned)
+  t.notOk(measureDelivery({ metadata: {}, spec: spec() }).isPinned)
 })
 
 t.test('conditions, quarantine, drift and the begin of a pause are measured', async (t) => {
@@ -46,7 +64,7 @@ t.test('conditions, quarantine, drift and the begin of a pause are measured', as
     quarantine: [entry, { ...entry, tag: 'b' }],
     drifted: [{ kind: 'Deployment', name: 'web', since: noon }],
   }
-  t.match(measureDelivery({ spec: spec(), status }), {
+  t.match(measureDelivery({ metadata: {}, spec: spec(), status }), {
     isReady: true,
     isStalled: false,
     isPaused: true,
@@ -55,13 +73,17 @@ t.test('conditions, quarantine, drift and the begin of a pause are measured', as
     quarantinedReleases: 2,
     driftedObjects: 1,
   })
-  t.match(measureDelivery({ spec: spec() }), { pausedSinceMs: 0, quarantinedReleases: 0, driftedObjects: 0 })
+  t.match(measureDelivery({ metadata: {}, spec: spec() }), {
+    pausedSinceMs: 0,
+    quarantinedReleases: 0,
+    driftedObjects: 0,
+  })
 })
 
 t.test('drift is contested where it stalls by that reason, and only there', async (t) => {
   const contested = unready('DriftContested')
   const of = (...conditions: readonly Condition[]) =>
-    measureDelivery({ spec: spec(), status: { conditions: [...conditions] } }).isDriftContested
+    measureDelivery({ metadata: {}, spec: spec(), status: { conditions: [...conditions] } }).isDriftContested
   t.equal(of(contested, condition('Stalled', 'DriftContested')), true)
   t.equal(of(contested), false)
   t.equal(of(unready('ApplyRefused'), stalled), false)

@@ -1,6 +1,11 @@
 /** How it stands with a Delivery, in numbers: what is measured of its spec and status. */
 import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
 import { parseTime } from '../api/time.ts'
+import { readPin } from './desired.ts'
+import { oneLine } from './one-line.ts'
+
+/** A label is read in a mail and a table; the status says the rest. */
+const pauseLength = 200
 
 /** Each Delivery is in one of these, in the order in which they are looked for. */
 export const deliveryStates = [
@@ -14,6 +19,8 @@ export const deliveryStates = [
 ] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
+type Measured = Pick<Delivery, 'spec' | 'status'> & { readonly metadata: Pick<Delivery['metadata'], 'annotations'> }
+
 export interface DeliveryMeasures {
   readonly repository: string
   readonly state: DeliveryState
@@ -23,12 +30,16 @@ export interface DeliveryMeasures {
   readonly isDriftContested: boolean
   /** 0 where it is not paused. */
   readonly pausedSinceMs: number
+  /** What is paused, who paused it and why, as far as the annotations say; absent where it is not paused. */
+  readonly pause?: string
+  /** An operator's pin holds automation. */
+  readonly isPinned: boolean
   readonly quarantinedReleases: number
   /** Left as another hand made them. */
   readonly driftedObjects: number
 }
 
-export function measureDelivery({ spec, status = {} }: Pick<Delivery, 'spec' | 'status'>): DeliveryMeasures {
+export function measureDelivery({ metadata, spec, status = {} }: Measured): DeliveryMeasures {
   const paused = trueCondition(status, 'Paused')
   const isStalled = trueCondition(status, 'Stalled') !== undefined
   return {
@@ -38,6 +49,8 @@ export function measureDelivery({ spec, status = {} }: Pick<Delivery, 'spec' | '
     isStalled,
     isPaused: paused !== undefined,
     isDriftContested: isStalled && readyReason(status) === 'DriftContested',
+    isPinned: readPin(metadata.annotations) !== undefined,
+    ...(paused !== undefined && { pause: oneLine(paused.message, pauseLength) }),
     pausedSinceMs: parseTime(paused?.lastTransitionTime ?? '') ?? 0,
     quarantinedReleases: status.quarantine?.length ?? 0,
     driftedObjects: status.drifted?.length ?? 0,

@@ -47,23 +47,25 @@ export interface DesiredOptions {
 
 export function readDesired(delivery: Delivery, options: DesiredOptions): Desired {
   const { metadata } = delivery
-  const {
-    [operatorAnnotations.pin]: pin,
-    [operatorAnnotations.reconcileRequestedAt]: reconcileRequest,
-    [operatorAnnotations.retry]: retry,
-  } = metadata.annotations ?? {}
+  const { [operatorAnnotations.reconcileRequestedAt]: reconcileRequest, [operatorAnnotations.retry]: retry } =
+    metadata.annotations ?? {}
+  const pin = readPin(metadata.annotations)
   return {
     namespace: metadata.namespace,
     name: metadata.name,
     generation: metadata.generation,
     isDeleting: metadata.deletionTimestamp !== undefined,
     pause: options.pause,
-    // An empty annotation is one that somebody is about to fill in; it names no release.
-    ...(pin !== undefined && pin.trim() !== '' && { pin: pin.trim() }),
+    ...(pin !== undefined && { pin }),
     ...(reconcileRequest !== undefined && { reconcileRequest: cut(reconcileRequest) }),
     ...(retry !== undefined && retry.trim() !== '' && { retry: cut(retry) }),
     work: readWork(delivery, options),
   }
+}
+
+/** The tag or digest that an operator pins; an empty annotation is one that somebody is about to fill in. */
+export function readPin(annotations: Readonly<Record<string, string>> = {}): string | undefined {
+  return annotations[operatorAnnotations.pin]?.trim() || undefined
 }
 
 /** As status is given back, where half of a character is none: whether a value is new is told by that. */

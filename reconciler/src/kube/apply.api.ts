@@ -108,6 +108,34 @@ t.test('a field that another hand took is told, and taken back only by force', a
   }
 })
 
+t.test(
+  'the number that an autoscaler set since it was looked for is not taken back, though it is asked for',
+  async (t) => {
+    const { namespace, apply, edit, applyAs, read } = await setUp(t, 'scaled')
+    const web = deployment(namespace, 'web', 'a:1')
+    const other = deployment(namespace, 'other', 'a:1')
+    for (const object of [web, other]) {
+      await apply(object)
+      await edit(object, { spec: { replicas: 4 } }, 'kube-controller-manager', '/scale')
+    }
+    const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }
+    await applyAs('anna', {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { name: 'web', namespace },
+      spec: { scaleTargetRef, minReplicas: 4, maxReplicas: 8 },
+    })
+
+    await t.rejects(apply(web, true), {
+      kind: 'retryable',
+      reason: 'ApiConflict',
+      message: /\/web is scaled by an autoscaler/,
+    })
+    t.match((await read(web))?.['spec'], { replicas: 4 })
+    t.match((await apply(other, true))['spec'], { replicas: 2 }, 'of another workload it is')
+  },
+)
+
 t.test('a field that an apply manager holds is never forced, nor is anything beside it', async (t) => {
   const { namespace, apply, edit, applyAs, read } = await setUp(t, 'conflict')
   const web = deployment(namespace, 'web', 'a:1')

@@ -7,6 +7,7 @@ import { fieldManager } from '../api/annotations.ts'
 import type { ObjectReference } from '../api/object.ts'
 import { adoptability, isAdoptable, isAdoptedManager } from '../core/adoption.ts'
 import { AppError } from '../core/errors.ts'
+import { autoscaled, objectKey } from '../core/replicas.ts'
 import { refusedError, type Answer, type KubeClient, type KubeRequest } from './client.ts'
 import { describeHeld, heldFields } from './field-conflict.ts'
 import { managedFieldsBefore, managedFieldsRequest } from './managed-fields.ts'
@@ -14,7 +15,7 @@ import { ownershipOf } from './ownership.ts'
 import { displayName, objectPath } from './paths.ts'
 import { podSelector } from './pods.ts'
 import type { ApplyOptions, DryRun, KubeObject, ObjectStore, ReadAhead, Tenant } from './ports.ts'
-import { isFieldConflict } from './refusal.ts'
+import { isFieldConflict, type RefusalCause } from './refusal.ts'
 
 // As many as the transport has sockets for, less some for what else is going on.
 const dryRunsAtOnce = 8
@@ -41,6 +42,19 @@ export function createObjectStore(client: KubeClient): ObjectStore {
     if (answer.ok) return answer.body
     if (answer.refusal.code === 404) return undefined
     throw refusedError(answer.refusal, request)
+  }
+
+  async function autoscalers(tenant: Tenant, signal: AbortSignal): Promise<readonly KubeObject[]> {
+    const request = {
+      method: 'GET',
+      path: `/apis/autoscaling/v2/namespaces/${encodeURIComponent(tenant.namespace)}/horizontalpodautoscalers`,
+      what: `list HorizontalPodAutoscalers of namespace ${tenant.namespace}`,
+      tenant,
+      signal,
+    } as const
+    const { items } = await client.request<{ readonly items: readonly KubeObject[] | null }>(request)
+    // The items of a list do not say what they are.
+    return (items ?? []).map((item) => ({ ...item, apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' }))
   }
 
   async function apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject> {
@@ -95,6 +109,13 @@ export function createObjectStore(client: KubeClient): ObjectStore {
         ({ manager, isDrift }) => !isDrift && !(isAdopted && isAdoptedManager(manager)),
       )
       if (fixed.length > 0) throw conflictError(object, describeHeld(fixed))
+      // Whoever asked for this number asked for autoscalers before; one may have come, and scaled, since.
+      if (
+        conflict.refusal.causes.some(isOfReplicas) &&
+        autoscaled(await autoscalers(tenant, signal)).has(objectKey(object))
+      ) {
+        throw scaledError(object)
+      }
     }
     const request = applyRequest(object, locked, options)
     return bodyOf(await client.send<KubeObject>({ ...request, query: { ...request.query, force: true } }), request)
@@ -138,18 +159,7 @@ export function createObjectStore(client: KubeClient): ObjectStore {
       if (errors.length > 0) throw gravestOf(Object.values(errors), objects.length)
       return runs
     },
-    async autoscalers(tenant, signal) {
-      const request = {
-        method: 'GET',
-        path: `/apis/autoscaling/v2/namespaces/${encodeURIComponent(tenant.namespace)}/horizontalpodautoscalers`,
-        what: `list HorizontalPodAutoscalers of namespace ${tenant.namespace}`,
-        tenant,
-        signal,
-      } as const
-      const { items } = await client.request<{ readonly items: readonly KubeObject[] | null }>(request)
-      // The items of a list do not say what they are.
-      return (items ?? []).map((item) => ({ ...item, apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler' }))
-    },
+    autoscalers,
     async podsOf(workload, tenant, signal) {
       const request = {
         method: 'GET',
@@ -259,6 +269,15 @@ function reasonToRefuse(live: KubeObject): string | undefined {
 function conflictError(object: KubeObject, held: string): AppError {
   const message = `${displayName(referenceOf(object))}: ${held}; an apply manager’s fields are never forced`
   return new AppError({ kind: 'waiting', reason: 'FieldConflict', message })
+}
+
+function isOfReplicas({ field }: RefusalCause): boolean {
+  return field === '.spec.replicas'
+}
+
+function scaledError(object: KubeObject): AppError {
+  const message = `${displayName(referenceOf(object))} is scaled by an autoscaler that came while it was applied`
+  return new AppError({ kind: 'retryable', reason: 'ApiConflict', message })
 }
 
 function movedError(object: KubeObject): AppError {

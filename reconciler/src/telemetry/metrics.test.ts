@@ -4,7 +4,7 @@ import { spec } from '../core/test-builders.ts'
 import { createMetrics } from './metrics.ts'
 
 const web = { namespace: 'team', name: 'web' }
-const state = { ...measureDelivery({ spec: spec() }), state: 'ready', isReady: true } as const
+const state = { ...measureDelivery({ metadata: {}, spec: spec() }), state: 'ready', isReady: true } as const
 
 t.test('what is counted by result is zero from the start', async (t) => {
   const body = await exposed(createMetrics())
@@ -85,11 +85,26 @@ t.test('another repository takes the place of the one before', async (t) => {
   ])
 })
 
+t.test('who paused it is told while it is paused, in the words of now', async (t) => {
+  const metrics = createMetrics()
+  const infos = async () =>
+    (await exposed(metrics)).split('\n').filter((line) => line.startsWith('windlass_delivery_pause_info{'))
+  const info = (message: string) =>
+    `windlass_delivery_pause_info{delivery_namespace="team",delivery="web",message="${message}"} 1`
+
+  metrics.describe(web, { ...state, pause: 'the Delivery is paused by anna' })
+  t.same(await infos(), [info('the Delivery is paused by anna')])
+  metrics.describe(web, { ...state, pause: 'the Delivery is paused by "ben"' })
+  t.same(await infos(), [info('the Delivery is paused by \\"ben\\"')])
+  metrics.describe(web, state)
+  t.same(await infos(), [])
+})
+
 t.test('nothing is left of a Delivery that is forgotten, and others stay', async (t) => {
   const metrics = createMetrics()
   const api = { namespace: 'team', name: 'api' }
   for (const delivery of [web, api]) {
-    metrics.describe(delivery, state)
+    metrics.describe(delivery, { ...state, pause: 'the Delivery is paused' })
     metrics.rolloutEnded(delivery, 'ready')
     metrics.pushToReady(delivery, 12_000)
     metrics.pollSucceeded(delivery, 1_767_323_045_000)

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { deliveryStates, type DeliveryMeasures } from '../core/delivery-measures.ts'
 
-/** All that a label may say of a Delivery: tags, digests and messages would make series without end. */
+/** Tags, digests and messages of releases would make series without end, and are no label. */
 export interface DeliveryLabels {
   readonly namespace: string
   readonly name: string
@@ -56,7 +56,9 @@ export interface Metrics {
 export function createMetrics({ registries = [], requestsPerMinute = 0 }: MetricsOptions = {}): Metrics {
   const registry = new Registry()
   const series = defineSeries(registry)
-  const repositories = new Map<string, string>()
+  const repository = createLastValue(series.info, 'repository')
+  const pause = createLastValue(series.pauseInfo, 'message')
+  const begun = new Set<string>()
   collectDefaultMetrics({ register: registry })
   for (const result of reconcileResults) series.reconciles.inc({ result }, 0)
   for (const cause of watchRestartCauses) series.watchRestarts.inc({ cause }, 0)
@@ -68,9 +70,9 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
 
   function forget(delivery: DeliveryLabels): void {
     const labels = labelsOf(delivery)
-    const repository = repositories.get(keyOf(delivery))
-    if (repository !== undefined) series.info.remove({ ...labels, repository })
-    repositories.delete(keyOf(delivery))
+    begun.delete(keyOf(delivery))
+    repository.set(delivery, undefined)
+    pause.set(delivery, undefined)
     for (const outcome of rolloutOutcomes) {
       series.rollouts.remove({ ...labels, outcome })
       series.rollbacks.remove({ ...labels, outcome })
@@ -82,6 +84,7 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
   /** A series that begins with its first observation hides it: a rate is seen between two values. */
   function beginAtZero(delivery: DeliveryLabels): void {
     const labels = labelsOf(delivery)
+    begun.add(keyOf(delivery))
     for (const outcome of rolloutOutcomes) {
       series.rollouts.inc({ ...labels, outcome }, 0)
       series.rollbacks.inc({ ...labels, outcome }, 0)
@@ -111,18 +114,16 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
     driftCorrected: (delivery, objects) => series.perDelivery.corrections.inc(labelsOf(delivery), objects),
     describe(delivery, measures) {
       const labels = labelsOf(delivery)
-      const { repository } = measures
-      const before = repositories.get(keyOf(delivery))
-      if (before === undefined) beginAtZero(delivery)
-      if (before !== undefined && before !== repository) series.info.remove({ ...labels, repository: before })
-      repositories.set(keyOf(delivery), repository)
-      series.info.set({ ...labels, repository }, 1)
+      if (!begun.has(keyOf(delivery))) beginAtZero(delivery)
+      repository.set(delivery, measures.repository)
+      pause.set(delivery, measures.pause)
       for (const state of deliveryStates) series.state.set({ ...labels, state }, Number(state === measures.state))
-      const { ready, stalled, paused, pausedSince, quarantined, drifted, contested } = series.perDelivery
+      const { ready, stalled, paused, pausedSince, pinned, quarantined, drifted, contested } = series.perDelivery
       ready.set(labels, Number(measures.isReady))
       stalled.set(labels, Number(measures.isStalled))
       paused.set(labels, Number(measures.isPaused))
       pausedSince.set(labels, measures.pausedSinceMs / 1000)
+      pinned.set(labels, Number(measures.isPinned))
       quarantined.set(labels, measures.quarantinedReleases)
       drifted.set(labels, measures.driftedObjects)
       contested.set(labels, Number(measures.isDriftContested))
@@ -166,6 +167,10 @@ function defineSeries(registry: Registry) {
     depth: gauge('windlass_work_queue_depth', 'Keys that wait for a worker.'),
     leader: gauge('windlass_leader', '1 where this process is the leader.'),
     info: gauge('windlass_delivery_info', '1 for each Delivery.', [...deliveryLabels, 'repository']),
+    pauseInfo: gauge('windlass_delivery_pause_info', '1 for each Delivery that is paused: by whom, and why.', [
+      ...deliveryLabels,
+      'message',
+    ]),
     state: gauge('windlass_delivery_state', '1 for the state that it is in, 0 for the others.', [
       ...deliveryLabels,
       'state',
@@ -197,6 +202,7 @@ function definePerDelivery(registry: Registry) {
       'windlass_delivery_paused_since_timestamp_seconds',
       'Since when an annotation pauses it; 0 where none does.',
     ),
+    pinned: gauge('windlass_delivery_pinned', '1 where an annotation pins it to one release.'),
     quarantined: gauge('windlass_delivery_quarantined_releases', 'Releases in quarantine.'),
     drifted: gauge('windlass_delivery_drifted_objects', 'Objects that are left as another hand made them.'),
     contested: gauge('windlass_delivery_drift_contested', '1 where another hand undid five corrections in a row.'),
@@ -209,6 +215,29 @@ function definePerDelivery(registry: Registry) {
       help: 'Objects whose drift was taken back.',
       ...common,
     }),
+  }
+}
+
+interface InfoGauge {
+  set(labels: Record<string, string>, value: number): void
+  remove(labels: Record<string, string>): void
+}
+
+/** The one series of a Delivery whose label says a text: another text takes its place, and none ends it. */
+function createLastValue(gauge: InfoGauge, label: string) {
+  const lastLabels = new Map<string, Record<string, string>>()
+  return {
+    set(delivery: DeliveryLabels, text: string | undefined): void {
+      const key = keyOf(delivery)
+      const before = lastLabels.get(key)
+      if (before?.[label] === text) return
+      if (before !== undefined) gauge.remove(before)
+      lastLabels.delete(key)
+      if (text === undefined) return
+      const labels = { ...labelsOf(delivery), [label]: text }
+      lastLabels.set(key, labels)
+      gauge.set(labels, 1)
+    },
   }
 }
 

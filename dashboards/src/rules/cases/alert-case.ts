@@ -5,6 +5,8 @@ export interface Fired {
   /** Beside those that every alert has. */
   readonly labels: Readonly<Record<string, string>>
   readonly summary: string
+  /** Where the rule's own names what fired. */
+  readonly description?: string
 }
 
 /** When an alert must fire, or must not, for promtool: see alerts.e2e.ts. */

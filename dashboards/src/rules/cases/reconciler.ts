@@ -1,10 +1,16 @@
-import type { AlertCase, Series } from './alert-case.ts'
+import type { AlertCase, Fired, Series } from './alert-case.ts'
 
 const delivery = { delivery_namespace: 'shop', delivery: 'web' }
 const ofDelivery = 'delivery_namespace="shop",delivery="web",pod="a"'
 
+const why = 'the Delivery is paused by anna: incident'
+const pausedTooLong = (message: string): Fired => ({
+  labels: { ...delivery, message },
+  summary: 'Delivery shop/web has been paused for more than 4 hours.',
+  description: `${message}. Nothing new is released meanwhile; perhaps the pause was forgotten.`,
+})
 const paused = (isPaused: string, since: string): Series => ({
-  [`windlass_delivery_paused{${ofDelivery}}`]: isPaused,
+  [`windlass_delivery_pause_info{${ofDelivery},message="${why}"}`]: isPaused,
   [`windlass_delivery_paused_since_timestamp_seconds{${ofDelivery}}`]: since,
 })
 const stalled = (isStalled: string, isContested: string): Series => ({
@@ -105,7 +111,17 @@ const ofDeliveries: readonly AlertCase[] = [
     says: 'since four hours and more',
     series: paused('1x300', '60x300'),
     at: '4h4m',
-    fires: [{ labels: delivery, summary: 'Delivery shop/web has been paused for more than 4 hours.' }],
+    fires: [pausedTooLong(why)],
+  },
+  {
+    alert: 'WindlassDeliveryPausedTooLong',
+    says: 'somebody gives another reason, and each of both is told for two minutes',
+    series: {
+      ...paused('1x242 stale', '60x300'),
+      [`windlass_delivery_pause_info{${ofDelivery},message="freeze"}`]: '_x243 1x50',
+    },
+    at: '4h4m',
+    fires: [why, 'freeze'].map(pausedTooLong),
   },
   {
     alert: 'WindlassDeliveryPausedTooLong',
@@ -116,9 +132,26 @@ const ofDeliveries: readonly AlertCase[] = [
   },
   {
     alert: 'WindlassDeliveryPausedTooLong',
-    says: 'not paused',
-    series: paused('0x300', '0x300'),
+    says: 'it was, until a quarter of an hour ago',
+    series: paused('1x230 stale', '60x230 0x70'),
     at: '4h4m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassDeliveryPinnedTooLong',
+    says: 'since a day and more, and another replica leads since',
+    series: {
+      [`windlass_delivery_pinned{${ofDelivery}}`]: '1x1000 _x500',
+      'windlass_delivery_pinned{delivery_namespace="shop",delivery="web",pod="b"}': '_x1001 1x499',
+    },
+    at: '24h5m',
+    fires: [{ labels: delivery, summary: 'Delivery shop/web has been pinned for more than a day.' }],
+  },
+  {
+    alert: 'WindlassDeliveryPinnedTooLong',
+    says: 'it was unpinned and pinned again meanwhile',
+    series: { [`windlass_delivery_pinned{${ofDelivery}}`]: '1x1000 0x3 1x499' },
+    at: '24h5m',
     fires: [],
   },
   {
