@@ -6,7 +6,8 @@ import type { PushedRelease } from '../local/release.ts'
 import { deliveredWrites, isByReconciler } from './delivered-writes.ts'
 import { predictorContainer, predictorNamespace, predictorSelector } from './names.ts'
 import { notOk, ok, type Verdict } from './step.ts'
-import { isReady, livePods, namesDigest, runningDigest, type World } from './world.ts'
+import { watchPods } from './watch-pods.ts'
+import { isLive, isReady, namesDigest, runningDigest, type World } from './world.ts'
 
 /** What was seen of a rollout that failed, by witnesses outside the reconciler. */
 export interface FailedRollout {
@@ -47,22 +48,32 @@ export async function watchFailedRollout(options: WatchOptions): Promise<FailedR
   const { world, failing, good, auditLog, fromByte, report, timeoutMs, signal } = options
   const deadline = performance.now() + timeoutMs + patienceMs
   const seen = { ran: false, wasReady: false, restarts: 0 }
-  const asking = new AbortController()
-  const answers = askUntil(world, good, AbortSignal.any([signal, asking.signal]))
-  try {
-    for (let wasThere = false; ;) {
-      const pods = await podsOf(world).catch(() => undefined)
-      const failed = pods?.filter((pod) => namesDigest(pod, predictorContainer, failing.digest)) ?? []
-      wasThere ||= failed.length > 0
+  const looking = new AbortController()
+  const both = AbortSignal.any([signal, looking.signal])
+  const tried = new Set<string | undefined>()
+  const { pods, trouble } = watchPods({
+    watch: world.watch,
+    namespace: predictorNamespace,
+    labelSelector: predictorSelector,
+    onState: (pod) => {
+      if (!namesDigest(pod, predictorContainer, failing.digest)) return
+      tried.add(pod.metadata?.uid)
       const before = describe(seen)
-      for (const pod of failed) look(pod, failing.digest, seen)
+      look(pod, failing.digest, seen)
       if (describe(seen) !== before) report(describe(seen))
-      if (wasThere && pods !== undefined && pods.every((pod) => isSound(pod, good))) break
-      if (performance.now() > deadline) throw new Error(`it was not gone back from in time: ${describe(seen)}`)
+    },
+    signal: both,
+  })
+  const answers = askUntil(world, good, both)
+  try {
+    while (tried.size === 0 || !isGoodAlone(pods(), good)) {
+      if (performance.now() > deadline) {
+        throw new Error(`it was not gone back from in time: ${[describe(seen), trouble()].filter(Boolean).join('; ')}`)
+      }
       await sleep(lookEveryMs, undefined, { signal })
     }
   } finally {
-    asking.abort()
+    looking.abort()
   }
   const writes = (await deliveredWrites(auditLog, fromByte)).filter(
     (write) => isByReconciler(write) && write.objectRef?.resource === 'deployments',
@@ -102,14 +113,10 @@ function describe({ ran, wasReady, restarts }: { ran: boolean; wasReady: boolean
   return ran ? `a pod of it runs, and is ${wasReady ? '' : 'not '}ready` : 'no pod of it runs yet'
 }
 
-function isSound(pod: V1Pod, { digest }: PushedRelease): boolean {
-  return isReady(pod) && runningDigest(pod, predictorContainer) === digest
-}
-
-async function podsOf(world: World): Promise<readonly V1Pod[]> {
-  const pods = await livePods(world, predictorNamespace, predictorSelector)
-  if (pods.length === 0) throw new Error('there are no pods')
-  return pods
+/** Pods on their way out count for nothing any more. */
+function isGoodAlone(pods: readonly V1Pod[], { digest }: PushedRelease): boolean {
+  const live = pods.filter(isLive)
+  return live.length > 0 && live.every((pod) => isReady(pod) && runningDigest(pod, predictorContainer) === digest)
 }
 
 /** Asks again and again who answers; what breaks off because the asking ends counts for nothing. */

@@ -7,6 +7,7 @@ import {
   KubeConfig,
   PolicyV1Api,
   type V1Pod,
+  Watch,
 } from '@kubernetes/client-node'
 import { request } from 'undici'
 import type { Delivery } from '../../reconciler/src/api/delivery.ts'
@@ -14,6 +15,7 @@ import { predictorNamespace } from './names.ts'
 
 /** Independent witnesses of what runs: the API server as an administrator, and what answers behind the Ingress. */
 export interface World {
+  readonly watch: Watch
   readonly core: CoreV1Api
   readonly apps: AppsV1Api
   readonly autoscaling: AutoscalingV2Api
@@ -49,6 +51,7 @@ export function openWorld({ kubeconfig, ingressUrl, ingressHost }: WorldOptions)
   config.loadFromFile(kubeconfig)
   const custom = config.makeApiClient(CustomObjectsApi)
   return {
+    watch: new Watch(config),
     core: config.makeApiClient(CoreV1Api),
     apps: config.makeApiClient(AppsV1Api),
     autoscaling: config.makeApiClient(AutoscalingV2Api),
@@ -70,7 +73,11 @@ export function openWorld({ kubeconfig, ingressUrl, ingressHost }: WorldOptions)
 /** Pods of a label selector that are not on their way out. */
 export async function livePods(world: World, namespace: string, labelSelector: string): Promise<readonly V1Pod[]> {
   const { items } = await world.core.listNamespacedPod({ namespace, labelSelector })
-  return items.filter((pod) => pod.metadata?.deletionTimestamp === undefined)
+  return items.filter(isLive)
+}
+
+export function isLive({ metadata }: V1Pod): boolean {
+  return metadata?.deletionTimestamp === undefined
 }
 
 export function isReady(pod: V1Pod): boolean {

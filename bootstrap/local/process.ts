@@ -111,12 +111,16 @@ async function identify(child: ChildProcess): Promise<ProcessIdentity> {
   return (await identityOf(pid)) ?? { pid, startTicks: -1, bootId: await readBootId() }
 }
 
+/** Of the kernel's clock towards programs, on every architecture that Node.js runs on. */
+const ticksPerSecond = 100
+
 interface ProcessStat {
   readonly state: string
   readonly startTicks: number
 }
 
-async function readStat(pid: number): Promise<ProcessStat | undefined> {
+/** Undefined where there is no such process. */
+export async function readStat(pid: number): Promise<ProcessStat | undefined> {
   let text: string
   try {
     text = await readFile(`/proc/${pid}/stat`, 'utf8')
@@ -127,6 +131,12 @@ async function readStat(pid: number): Promise<ProcessStat | undefined> {
   // The second field is the program's name in parentheses, which may itself hold spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? '', startTicks: Number(fields[19]) }
+}
+
+/** Now, as the start of a process is told. */
+export async function ticksSinceBoot(): Promise<number> {
+  const [seconds = ''] = (await readFile('/proc/uptime', 'utf8')).split(' ')
+  return Number(seconds) * ticksPerSecond
 }
 
 export async function readBootId(): Promise<string> {

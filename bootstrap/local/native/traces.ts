@@ -1,8 +1,9 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { stateDir } from '../paths.ts'
+import { readStat, ticksSinceBoot } from '../process.ts'
 import { run } from '../run.ts'
 import { readHierarchies } from './cgroups.ts'
-import { cgroupOf, networkOf, readRecord, runDir } from './record.ts'
+import { cgroupOf, listRecords, networkOf, readRecord, runDir } from './record.ts'
 
 /** What a cluster has on this machine while it is there, as the kernel tells it: to be looked for when it is gone. */
 export interface Traces {
@@ -11,10 +12,12 @@ export interface Traces {
   readonly addresses: readonly string[]
   /** Like `net:[4026532000]`, of the processes that hold them. */
   readonly namespaces: readonly string[]
+  /** When this was noted, in clock ticks since boot. */
+  readonly atTicks: number
 }
 
 /** Of a cluster that was never there. */
-export const noTraces: Traces = { hostLink: undefined, addresses: [], namespaces: [] }
+export const noTraces: Traces = { hostLink: undefined, addresses: [], namespaces: [], atTicks: 0 }
 
 export async function tracesOf(name: string): Promise<Traces> {
   const record = await readRecord(name)
@@ -23,11 +26,17 @@ export async function tracesOf(name: string): Promise<Traces> {
   const own = (await processes()).filter((process) => process.cgroups.includes(`/${cgroupOf(name)}/`))
   const hosts = await namespacesOf('self')
   const namespaces = own.flatMap((process) => process.namespaces).filter((namespace) => !hosts.includes(namespace))
-  return { hostLink, addresses: [hostIp, nodeIp], namespaces: [...new Set(namespaces)].sort() }
+  return {
+    hostLink,
+    addresses: [hostIp, nodeIp],
+    namespaces: [...new Set(namespaces)].sort(),
+    atTicks: await ticksSinceBoot(),
+  }
 }
 
 /** Everything on this machine that is still that cluster's, in words; empty after `down`. */
-export async function leftovers(name: string, traces: Traces): Promise<readonly string[]> {
+export async function leftovers(name: string, noted: Traces): Promise<readonly string[]> {
+  const traces = { ...noted, ...((await isNetworkGivenAgain(name, noted)) && { hostLink: undefined, addresses: [] }) }
   const found = await Promise.all([
     leftProcesses(name, traces),
     leftMounts(name, traces),
@@ -39,16 +48,22 @@ export async function leftovers(name: string, traces: Traces): Promise<readonly 
   return found.flat()
 }
 
-async function leftProcesses(name: string, { namespaces }: Traces): Promise<readonly string[]> {
+/** Once the cluster is gone another may have its number in the pool, and the names that follow from it. */
+async function isNetworkGivenAgain(name: string, { hostLink }: Traces): Promise<boolean> {
+  const records = await listRecords()
+  return records.some((record) => record.name !== name && networkOf(record).hostLink === hostLink)
+}
+
+async function leftProcesses(name: string, { namespaces, atTicks }: Traces): Promise<readonly string[]> {
   const dir = stateDir('clusters', name)
-  return (await processes()).flatMap(({ pid, commandLine, cgroups, namespaces: its }) => {
+  return (await processes()).flatMap(({ pid, commandLine, cgroups, startTicks, namespaces: its }) => {
     // A zombie has no command line; it is gone but for its parent's taking note.
     if (commandLine === '') return []
     const held = its.filter((namespace) => namespaces.includes(namespace))
     if (cgroups.includes(`/${cgroupOf(name)}/`) || commandLine.includes(`${dir}/`))
       return `process ${pid}: ${commandLine}`
-    // The kernel gives a namespace's number again, so another cluster's may have it by now.
-    if (held.length === 0 || cgroups.includes('/windlass-')) return []
+    // The kernel gives a namespace's number again: who came since, and is not of the cluster, has another one.
+    if (held.length === 0 || startTicks > atTicks) return []
     return `namespace ${held.join(', ')}, held by process ${pid}: ${commandLine}`
   })
 }
@@ -110,6 +125,7 @@ interface ProcessTraces {
   readonly pid: string
   readonly commandLine: string
   readonly cgroups: string
+  readonly startTicks: number
   readonly namespaces: readonly string[]
 }
 
@@ -122,6 +138,7 @@ async function processes(): Promise<readonly ProcessTraces[]> {
       pid,
       commandLine: (await read(pid, 'cmdline')).replaceAll('\0', ' ').trim(),
       cgroups: await read(pid, 'cgroup'),
+      startTicks: (await readStat(Number(pid)))?.startTicks ?? Infinity,
       namespaces: await namespacesOf(pid),
     })),
   )

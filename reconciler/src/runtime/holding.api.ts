@@ -2,7 +2,7 @@ import t from 'tap'
 import { deliveryLabel, operatorAnnotations as hand } from '../api/annotations.ts'
 import { formatTime } from '../api/time.ts'
 import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
-import { annotateAt, isPaused, levels, nameOf, resumed } from './test-pauses.ts'
+import { annotateAt, configMap, isPaused, levels, nameOf, resumed } from './test-pauses.ts'
 import { settings, workload } from './test-registry.ts'
 
 t.setTimeout(240_000)
@@ -22,6 +22,25 @@ for (const level of levels) {
     await annotateAt(level, [web], resumed)
     await web.until('the pause to end', (delivery) => !isPaused(delivery))
     await web.untilEvent('Normal NotPaused')
+  })
+}
+
+for (const level of levels) {
+  t.test(`a mode that means nothing, on ${level}, lets nothing be written, with a warning`, async (t) => {
+    const web = await running('odd mode')
+    await annotateAt(level, [web], { [hand.paused]: 'true', [hand.pauseMode]: 'release' })
+    const paused = await web.until('the pause to hold', isPaused)
+    t.equal(conditionOf(paused, 'Paused')?.message, `${nameOf(level, web)} is paused`)
+    await web.untilEvent('Warning Paused')
+
+    await web.edit(configMap, { data: { a: 'theirs' } })
+    const told = await web.until('it to be told', ({ status }) => (status?.drifted ?? []).length > 0)
+
+    t.match(told.status?.drifted, [{ kind: 'ConfigMap', name: 'settings' }])
+    t.match((await web.object(configMap))?.['data'], { a: 'theirs' }, 'as with the mode all')
+    await annotateAt(level, [web], resumed)
+    await web.untilEvent('Normal DriftCorrected')
+    t.match((await web.object(configMap))?.['data'], { a: '1' })
   })
 }
 

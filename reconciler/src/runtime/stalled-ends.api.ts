@@ -70,6 +70,20 @@ for (const [stall, annotation, tag] of ends) {
   })
 }
 
+for (const [stall, enter] of Object.entries(stalls)) {
+  t.test(`${stall} ends with a newer release`, async (t) => {
+    const web = await enter('newer')
+    await web.until('it to be stalled', isStalled)
+    web.registry.push()
+    web.poll()
+
+    const ready = await web.release()
+
+    t.notOk(isStalled(ready))
+    t.match(ready.status, { current: { tag: web.registry.latest } })
+  })
+}
+
 async function running(purpose: string, onFailure: 'Hold' | 'RollBack'): Promise<Tenancy> {
   const web = await loop.deliver(purpose, { rollout: { onFailure } })
   web.registry.push()
