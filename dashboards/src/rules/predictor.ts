@@ -71,6 +71,15 @@ export const predictorGroups: readonly RuleGroup[] = [
         description: 'None is there, or none can be scraped: users get no answer, or nobody can tell.',
       },
       {
+        alert: 'PredictorUnready',
+        // Kubelet asks each pod. Scraping goes on whatever it is answered, so that all else looks well.
+        expr: `sum by (namespace) (rate(http_requests_total{${predictorJob}, route="/readyz", status="200"}[3m])) == 0`,
+        forS: 60,
+        severity: 'critical',
+        summary: 'The pods of the predictor in {{ $labels.namespace }} run, and none is ready.',
+        description: 'The Ingress has nobody to send requests to: users are answered 503.',
+      },
+      {
         alert: 'PredictorMetricsAbsent',
         expr: `absent(http_requests_total{${predictorJob}})`,
         forS: 600,

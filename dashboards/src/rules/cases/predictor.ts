@@ -41,6 +41,13 @@ function up(...pods: readonly string[]): Series {
   )
 }
 
+/** How often each pod told kubelet that it is ready. */
+function readiness(...pods: readonly string[]): Series {
+  const of = (pod: number) =>
+    `http_requests_total{job="predictor",namespace="predictor",pod="p${pod}",method="GET",route="/readyz",status="200"}`
+  return Object.fromEntries(pods.map((values, pod) => [of(pod), values]))
+}
+
 const errorsFast =
   "In predictor so many answers on prices are errors of the service that the month's budget is gone within days."
 const errorsSlow =
@@ -65,6 +72,27 @@ export const predictorCases: readonly AlertCase[] = [
     fires: [{ labels: {}, summary: 'No pod of the predictor answers Prometheus.' }],
   },
   { alert: 'PredictorDown', says: 'one of two answers', series: up('1x10', '0x10'), at: '8m', fires: [] },
+  {
+    alert: 'PredictorUnready',
+    says: 'both pods are alive, and neither says that it is ready any more',
+    series: readiness('0+12x5 60x10', '0+12x5 60x10'),
+    at: '12m',
+    fires: [{ labels: inPredictor, summary: 'The pods of the predictor in predictor run, and none is ready.' }],
+  },
+  {
+    alert: 'PredictorUnready',
+    says: 'one of two pods is ready',
+    series: readiness('0+12x5 60x10', '0+12x15'),
+    at: '12m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorUnready',
+    says: 'they were replaced, and the new ones are ready',
+    series: readiness('0+12x5 _x10', '_x4 0+12x11'),
+    at: '12m',
+    fires: [],
+  },
   { alert: 'PredictorDown', says: 'one scrape failed', series: up('1 1 1 0 1x10'), at: '4m', fires: [] },
   {
     alert: 'PredictorErrorBudgetBurningFast',
