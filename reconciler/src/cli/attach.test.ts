@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -87,6 +88,18 @@ t.test('a small file that stands for a large object is refused', async (t) => {
   const places = Array.from({ length: 98 }, (_, i) => `  a${i}: *a\n`).join('')
   const folder = await manifests(t, { 'a.yaml': deployment, 'b.yaml': `${large}${places}` })
   t.match(await refusal({ folder, image, revision }), [/^ConfigMap\/large: has more than 1572864 bytes as JSON/])
+})
+
+t.test('what the cluster could keep no copy of is refused, as it would be there', async (t) => {
+  const settings = (name: string) => {
+    const keys = Array.from({ length: 12 }, (_, key) => `  k${key}: ${key === 0 ? `&text ${text}` : '*text'}\n`)
+    return `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata:\n${keys.join('')}`
+  }
+  // Repeated from farther away than gzip sees.
+  const text = randomBytes(64 * 1024).toString('base64')
+  const folder = await manifests(t, { 'a.yaml': deployment, 'b.yaml': settings('b'), 'c.yaml': settings('c') })
+
+  t.match(await refusal({ folder, image, revision }), [/^the copy that is kept of a release would have \d+ bytes/])
 })
 
 t.test('the manifests of our own predictor pass, so that the registry is asked next', async (t) => {

@@ -2,6 +2,7 @@ import { chooseBundle } from '../core/bundle-choice.ts'
 import { checkBundle } from '../core/bundle-rules.ts'
 import { AppError } from '../core/errors.ts'
 import { render } from '../core/render.ts'
+import { packCopy } from '../kube/release-copy.ts'
 import { findBundles, readBundleText } from '../registry/bundle.ts'
 import { checkBundleManifest, encodeBundle, mostTextBytes, type EncodedBundle } from '../registry/bundle-format.ts'
 import { pushBundle, readPushedImage, setTag, type PushedImage } from '../registry/bundle-push.ts'
@@ -30,7 +31,7 @@ export async function attach(request: AttachRequest, ports: CommandPorts): Promi
   const { say, signal } = ports
   const target = parseTarget(request)
   const folder = await readManifestFolder(request.folder)
-  refuseManifests(folder, request, target)
+  await refuseManifests(folder, request, target)
 
   const connection = ports.connect(target.registry)
   const name = target.repository
@@ -57,7 +58,7 @@ function parseTarget({ tag, ...release }: AttachRequest): ReleaseTarget {
   return parseReleaseTarget(release, isOther ? ['--tag must be the revision: that is how a bundle is found'] : [])
 }
 
-function refuseManifests(folder: ManifestFolder, request: AttachRequest, target: ReleaseTarget): void {
+async function refuseManifests(folder: ManifestFolder, request: AttachRequest, target: ReleaseTarget): Promise<void> {
   const { namespace, serviceAccount, revision } = request
   if (folder.problems.length > 0) throw new CommandRefused(folder.problems)
   const checked = checkBundle(folder.documents, {
@@ -74,6 +75,9 @@ function refuseManifests(folder: ManifestFolder, request: AttachRequest, target:
   const bytes = Buffer.byteLength(folder.text)
   if (bytes > mostTextBytes)
     throw new CommandRefused([`the manifests have ${bytes} bytes, ${mostTextBytes} at most are taken`])
+  await packCopy(rendering.objects).catch((error: unknown) => {
+    throw error instanceof AppError ? new CommandRefused([error.message]) : error
+  })
 }
 
 function refuseImage({ facts }: PushedImage, { image, revision }: AttachRequest, say: (line: string) => void): void {

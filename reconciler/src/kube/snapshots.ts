@@ -3,26 +3,16 @@
  * app, else a StatefulSet or DaemonSet with that selector would take them for revisions of its own.
  */
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
 import { deliveryLabel } from '../api/annotations.ts'
 import { apiVersion, kind, type Delivery } from '../api/delivery.ts'
-import { mostObjectBytes } from '../core/bundle-rules.ts'
-import { canonicalJson } from '../core/canonical-json.ts'
-import { AppError } from '../core/errors.ts'
 import { refusedError, type KubeClient, type KubeRequest } from './client.ts'
 import type { KubeObject, Snapshot, SnapshotStore } from './ports.ts'
+import { packCopy, unpackCopy, type ReleaseCopy } from './release-copy.ts'
 
 interface ControllerRevision extends KubeObject {
   readonly data?: { readonly gzip?: string }
 }
 
-const compress = promisify(gzip)
-const decompress = promisify(gunzip)
-// A bundle has at most 512 KiB compressed; more than this is no release of ours.
-const maxBytes = 64 * 1024 * 1024
-/** Of the copy as it is stored: the rest of the object has room beside it. */
-const mostContentBytes = mostObjectBytes - 64 * 1024
 // Leaves room for the hash in a name of 253 characters.
 const maxPrefixLength = 200
 
@@ -39,9 +29,12 @@ export function createSnapshotStore(client: KubeClient): SnapshotStore {
     throw refusedError(answer.refusal, request)
   }
 
-  async function create(delivery: Delivery, snapshot: Snapshot, text: string, signal: AbortSignal): Promise<boolean> {
-    const content = (await compress(text)).toString('base64')
-    if (content.length > mostContentBytes) throw tooLarge(content.length)
+  async function create(
+    delivery: Delivery,
+    snapshot: Snapshot,
+    { content }: ReleaseCopy,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const request = { ...requestOf(delivery, 'POST', 'keep', signal), body: revisionOf(delivery, snapshot, content) }
     const answer = await client.send(request)
     if (answer.ok) return true
@@ -58,20 +51,20 @@ export function createSnapshotStore(client: KubeClient): SnapshotStore {
 
   return {
     async save(delivery, objects, signal) {
-      const text = canonicalJson(objects)
-      const snapshot = snapshotOf(delivery, text)
-      if (await create(delivery, snapshot, text, signal)) return snapshot
+      const copy = await packCopy(objects)
+      const snapshot = snapshotOf(delivery, copy.text)
+      if (await create(delivery, snapshot, copy, signal)) return snapshot
       const found = await read(delivery, snapshot, signal)
-      if (found !== undefined && isOwned(found, delivery) && (await contentOf(found)) === text) return snapshot
+      if (found !== undefined && isOwned(found, delivery) && (await textOf(found)) === copy.text) return snapshot
       // Of an earlier Delivery of that name, and so about to be collected, or no longer what it was.
       if (found !== undefined) await remove(delivery, found, signal)
-      if (await create(delivery, snapshot, text, signal)) return snapshot
+      if (await create(delivery, snapshot, copy, signal)) return snapshot
       const request = requestOf(delivery, 'POST', 'keep', signal)
       throw refusedError({ code: 409, reason: 'AlreadyExists', message: 'it is there again', causes: [] }, request)
     },
     async load(delivery, snapshot, signal) {
       const found = await read(delivery, snapshot, signal)
-      const text = found === undefined ? undefined : await contentOf(found)
+      const text = found === undefined ? undefined : await textOf(found)
       if (text === undefined || hashOf(text) !== snapshot.hash) return undefined
       return JSON.parse(text) as readonly KubeObject[]
     },
@@ -117,12 +110,6 @@ function revisionOf({ metadata }: Delivery, { name }: Snapshot, content: string)
   }
 }
 
-/** What a bundle's aliases repeat is written out, and packs worse than the bundle: no limit of the bundle bounds it. */
-function tooLarge(bytes: number): AppError {
-  const message = `the copy that is kept of a release would have ${bytes} bytes, ${mostContentBytes} at most are taken: make the manifests smaller, with what their aliases repeat`
-  return new AppError({ kind: 'terminal', reason: 'BundleInvalid', message })
-}
-
 function snapshotOf({ metadata }: Delivery, text: string): Snapshot {
   const hash = hashOf(text)
   return { name: `${metadata.name.slice(0, maxPrefixLength)}-${hash.slice(0, 16)}`, hash }
@@ -137,12 +124,6 @@ function isOwned({ metadata: { ownerReferences = [] } }: KubeObject, { metadata:
 }
 
 /** Undefined where it is nothing that we wrote. */
-async function contentOf({ data }: ControllerRevision): Promise<string | undefined> {
-  if (typeof data?.gzip !== 'string') return undefined
-  try {
-    const bytes = await decompress(Buffer.from(data.gzip, 'base64'), { maxOutputLength: maxBytes })
-    return bytes.toString('utf8')
-  } catch {
-    return undefined
-  }
+async function textOf({ data }: ControllerRevision): Promise<string | undefined> {
+  return typeof data?.gzip === 'string' ? unpackCopy(data.gzip) : undefined
 }
