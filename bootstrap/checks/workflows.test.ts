@@ -162,6 +162,32 @@ t.test("the infrastructure is planned and applied from a fork's own environments
   }
 })
 
+t.test('what is applied to Azure destroys nothing that the plan which a reviewer read did not', async (t) => {
+  const { plan, apply } = parseWorkflow(read('infra.yml')).jobs as Readonly<Record<'plan' | 'apply', Job>>
+  t.ok(plan.steps.some(({ run }) => run?.startsWith('npm run infra:destroyed --silent -- "$RUNNER_TEMP/plan.json" >')))
+  const scripts = apply.steps.flatMap(({ run }) => run ?? []).filter((run) => /terraform|infra:destroyed/.test(run))
+  for (const [stack, ...steps] of [
+    ['platform', ...scripts.slice(0, 5)],
+    ['cluster', ...scripts.slice(5)],
+  ] as const) {
+    const folder = `$RUNNER_TEMP/${stack}`
+    t.same(plan.outputs?.[stack], `\${{ steps.kept.outputs.${stack} }}`)
+    t.same(
+      apply.steps.filter(({ with: inputs }) => inputs?.['artifact-ids'] === `\${{ needs.plan.outputs.${stack} }}`)
+        .length,
+      1,
+    )
+    t.match(steps, [
+      / init /,
+      `plan -input=false -no-color -out="${folder}/plan"`,
+      `show -json "${folder}/plan" >"${folder}/plan.json"`,
+      `npm run infra:destroyed -- "${folder}/plan.json" --approved "${folder}/destroyed.json"`,
+      `apply -input=false -no-color "${folder}/plan"`,
+    ])
+  }
+  t.equal(scripts.length, 10, 'and nothing else is applied')
+})
+
 t.test('the demo on kind is told with the kind that its node is of, as a user who is not root', async (t) => {
   const steps = parseWorkflow(read('validate.yml')).jobs['demo-on-kind']?.steps ?? []
   const scripts = steps.flatMap(({ run }) => run ?? [])

@@ -85,6 +85,7 @@ export const tasks = {
     usage: 'npm run infra:graph [-- --check]',
     accepts: checkOnly,
   },
+  'infra:destroyed': { program: 'infra/src/destroyed/main.ts' },
   predictor: { program: 'predictor/src/server.ts', usage: 'npm start -w predictor', accepts: nothing, isLocal: true },
   windlass: { program: 'reconciler/src/cli/windlass.ts', isLocal: true },
   release: {
