@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import { destroyedBy } from '../../../infra/src/destroyed/destroyed.ts'
 import type { StackName } from '../../../infra/src/stack.ts'
 import { stackFile, stackNames } from '../../../infra/src/synth.ts'
 import { askJson, commandLine, type Call } from '../../calls/call.ts'
@@ -86,22 +87,13 @@ function applyActions(context: AzureContext, stack: StackName): readonly Action[
   ]
 }
 
-/** `terraform show -json`: https://developer.hashicorp.com/terraform/internals/json-format#plan-representation */
-interface PlanJson {
-  readonly resource_changes?: readonly {
-    readonly address: string
-    readonly change: { readonly actions: readonly string[] }
-  }[]
-}
-
 /** A bootstrap makes and changes; whoever wants something gone looks at the plan, and applies it by hand. */
 async function assertDeletesNothing(context: AzureContext, stack: StackName, show: Call): Promise<void> {
-  const plan = await askJson<PlanJson>(context.run, show)
-  const deleted = (plan.resource_changes ?? []).filter(({ change }) => change.actions.includes('delete'))
-  if (deleted.length === 0) return
+  const destroyed = destroyedBy(await askJson<unknown>(context.run, show), 'plan.bin')
+  if (destroyed.length === 0) return
   throw new Problem({
     what: `the plan of stack ${stack}`,
-    why: `it deletes ${deleted.map(({ address }) => address).join(', ')}`,
+    why: `it deletes ${destroyed.join(', ')}`,
     mend: `where that is meant, apply it by hand: ${commandLine(terraform(context, stack, 'apply'))}; then type the same again`,
   })
 }
