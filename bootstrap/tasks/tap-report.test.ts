@@ -108,6 +108,20 @@ t.test(
   },
 )
 
+t.test('a file that ends outside of its tests fails, with what ended it', async (t) => {
+  const lines = (name: string, ...comments: readonly string[]) => [
+    `# Subtest: ${name}`,
+    ...comments.map((comment) => `    # uncaught: ${comment}`),
+    '    1..0 # no tests found',
+    `not ok 1 - ${name}`,
+  ]
+  const { failed, failures } = readTap(
+    tap(...lines('a.test.ts', 'Error: no', '    at b.ts:1:2'), ...lines('b.test.ts')),
+  )
+  t.equal(failed, 2)
+  t.same(failures, ['a.test.ts\nError: no\n    at b.ts:1:2', 'b.test.ts'])
+})
+
 t.test('a file whose time was over after its last line is named', async (t) => {
   const late = tap('ok 1 - a.test.ts', 'not ok 2 - timeout!', '  ---', '  expired: b.test.ts', '  ...', '1..2')
   t.match(readTap(late).failures, [/^b\.test\.ts > timeout!\n/])

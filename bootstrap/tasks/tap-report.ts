@@ -55,6 +55,8 @@ export function createTapReader(onFile: (file: FinishedFile) => void = () => und
   const told: string[] = []
   let passed = 0
   let reported = 0
+  /** Of the file that is read: see test-process.mjs. */
+  let uncaught: string[] = []
 
   function follow(parser: Parser, path: readonly string[]): void {
     // The line that closes a subtest repeats its verdict; its assertions were counted already.
@@ -71,13 +73,17 @@ export function createTapReader(onFile: (file: FinishedFile) => void = () => und
       closesSubtest = false
       if (path.length > 0) return
       const { ok, time } = result
+      // What ends a file outside of its tests is an assertion of none.
+      if (!ok && !result.todo && failures.length === reported) failures.push([name, ...uncaught].join('\n'))
+      uncaught = []
       const took = typeof time === 'number' ? { seconds: Math.round(time / 1000) } : {}
       onFile({ name, ok, failures: failures.slice(reported), ...took })
       reported = failures.length
     })
     parser.on('comment', (comment: string) => {
-      const [, text] = /^\s*# told: (.*)/.exec(comment) ?? []
-      if (text !== undefined) told.push(text)
+      const [, kind, text = ''] = /^\s*# (told|uncaught): (.*)/.exec(comment) ?? []
+      if (kind === 'told') told.push(text)
+      if (kind === 'uncaught') uncaught.push(text)
     })
     parser.on('complete', (results: FinalResults) => {
       if (results.count === 0) empty.push([...path, 'no assertion'].join(' > '))
