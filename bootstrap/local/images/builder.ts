@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { cacheDir } from '../paths.ts'
 import { withLock } from '../lock.ts'
-import { run } from '../run.ts'
+import { CommandFailed, run } from '../run.ts'
 import { adoptDirectory, type OciImage } from './oci-image.ts'
 
 export interface BuilderOptions {
@@ -31,9 +31,18 @@ export interface BuildCall {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-/** Whether the store holds an image; asked without waiting for builds. */
+/**
+ * Whether the store holds an image; asked without waiting for builds, and of that one alone: who lists all of them fails
+ * where one is removed meanwhile.
+ */
 export async function isInStore(name: string, options: BuilderOptions): Promise<boolean> {
-  return (await namesInStore((args) => buildah(args, options))).includes(name)
+  try {
+    await buildah(['images', '--quiet', name], options)
+    return true
+  } catch (error) {
+    if (error instanceof CommandFailed && error.stderr.includes(`${name}: image not known`)) return false
+    throw error
+  }
 }
 
 /** Runs `work` with the builder, alone: one build takes all that a small machine has. */
