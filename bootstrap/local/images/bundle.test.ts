@@ -51,6 +51,10 @@ t.test('a program holds no more memory for its own text than it must', async (t)
     const text = await readFile(join(dir, name, file), 'latin1')
     t.notOk(/[^\0-\x7f]/.test(text), `${name}: one character beyond Latin-1 would double it`)
     t.notOk(/\bV1PodList\b/.test(text), `${name}: no model of the API that is not used`)
+    const imported = [...text.matchAll(/\bimport\b[^'"();]*from\s*["'](?<module>[^"']+)["']/g)].map(
+      ({ groups }) => groups?.['module'],
+    )
+    t.same(imported.toSorted(), ['node:module', 'node:url'], `${name}: Node's own modules are required`)
   }
 })
 

@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, type Metafile } from 'esbuild'
-import { asciiOnly, withoutUnused } from './smaller-bundle.ts'
+import { asciiOnly, builtinsRequired, withoutUnused } from './smaller-bundle.ts'
 
 export interface BundleOptions {
   /** Root of the checkout whose sources are bundled, with its node_modules. */
@@ -40,7 +40,7 @@ export async function bundleProgram({ root, entry, out, assets = {} }: BundleOpt
     sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'none',
-    plugins: [withoutUnused, asciiOnly],
+    plugins: [builtinsRequired, withoutUnused, asciiOnly],
     banner: { js: commonJsNames },
     metafile: true,
     logLevel: 'silent',
@@ -68,7 +68,10 @@ interface SourceMap {
 
 async function nameSourcesFromRoot(path: string, root: string): Promise<void> {
   const map = JSON.parse(await readFile(path, 'utf8')) as SourceMap
-  const sources = map.sources.map((source) => relative(root, resolve(dirname(path), source)))
+  // Node's own modules are no files.
+  const sources = map.sources.map((source) =>
+    source.includes(':') ? source : relative(root, resolve(dirname(path), source)),
+  )
   await writeFile(path, JSON.stringify({ ...map, sources }))
 }
 
