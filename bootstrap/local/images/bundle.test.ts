@@ -54,7 +54,7 @@ t.test('a program holds no more memory for its own text than it must', async (t)
     const imported = [...text.matchAll(/\bimport\b[^'"();]*from\s*["'](?<module>[^"']+)["']/g)].map(
       ({ groups }) => groups?.['module'],
     )
-    t.same(imported.toSorted(), ['node:module', 'node:url'], `${name}: Node's own modules are required`)
+    t.same(new Set(imported), new Set(['node:module', 'node:url']), `${name}: Node's own modules are required`)
   }
 })
 
