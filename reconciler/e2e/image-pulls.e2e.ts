@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -27,6 +29,8 @@ interface Case {
   /** What is pushed before; nothing where absent. */
   readonly push?: (repository: string) => Promise<string>
   readonly repository?: string
+  /** Host of the image, and its port, where it is not the platform's registry. */
+  readonly host?: (t: Test) => Promise<string>
   readonly expected: PodFault['reason']
   readonly message: RegExp
 }
@@ -71,6 +75,7 @@ const cases: Readonly<Record<string, Case>> = {
     expected: 'ImagePullFailed',
     message: /EOF|reset/,
   },
+  'a registry that never answers': { host: mute, expected: 'ImagePullFailed', message: /timeout/ },
 }
 
 t.jobs = 10
@@ -84,7 +89,8 @@ async function play(t: Test, { fault, push, expected, message, ...one }: Case) {
     const id = await registry.admin.addFault(fault(repository))
     t.teardown(() => registry.admin.clearFault(id))
   }
-  const image = `${names.registryHost}/${repository}:0123456@${digest}`
+  const host = (await one.host?.(t)) ?? names.registryHost
+  const image = `${host}/${repository}:0123456@${digest}`
   const scene = await setScene(t, cluster)
   const sinceMs = Date.now()
   const workloads = await scene.apply(deployment(pod({ name: 'app', image })))
@@ -106,6 +112,19 @@ async function play(t: Test, { fault, push, expected, message, ...one }: Case) {
 async function waitingReasons(scene: Scene): Promise<readonly string[]> {
   const pods = await scene.listPods()
   return pods.flatMap(({ containers }) => containers.map(({ waiting }) => waiting.reason))
+}
+
+/** Takes every connection of the node, and says nothing. */
+async function mute(t: Test): Promise<string> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => void sockets.add(socket))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const { hostIp } = platform.cluster
+  await once(server.listen(0, hostIp), 'listening')
+  return `${hostIp}:${(server.address() as AddressInfo).port}`
 }
 
 /** An image that no node has: of a layer that was never seen. */

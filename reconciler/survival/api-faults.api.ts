@@ -38,6 +38,8 @@ interface Case {
   readonly fault: ProxyHooks
   /** What status says of it meanwhile, where that can be written. */
   readonly told?: string
+  /** What the process's log says of it. */
+  readonly logged?: string
   /** How often one and the same thing may be asked for in that time. */
   readonly mostOfOne: (lastedMs: number) => number
 }
@@ -46,7 +48,12 @@ const backedOff = (lastedMs: number) => triesWithin(lastedMs, shortestWaitMs)
 const all = (fate: Fate): ProxyHooks => ({ onRequest: () => fate })
 /** A correction looks at its object, and again right before the write; status is written ahead, and then says why. */
 const twiceBackedOff = (lastedMs: number) => 2 * backedOff(lastedMs)
-const objects = (fate: Fate): ProxyHooks => ({ onRequest: (asked) => (isOfObject(asked) ? fate : pass) })
+const objects = (fate: Fate | Promise<Fate>): ProxyHooks => ({
+  onRequest: (asked) => (isOfObject(asked) ? fate : pass),
+})
+const never = new Promise<Fate>(() => {})
+/** The lease's duration less its renew deadline, by the lease of production: 15 s − 10 s. */
+const requestTimeoutMs = 5_000
 
 const cases: Readonly<Record<string, Case>> = {
   'that answers each write of an object with 409': {
@@ -63,6 +70,12 @@ const cases: Readonly<Record<string, Case>> = {
     fault: all(refuse(429, 'TooManyRequests', { 'Retry-After': String(retryAfterS) })),
     mostOfOne: (lastedMs) => 1 + Math.floor(lastedMs / (retryAfterS * 1000)),
   },
+  'that never answers a write of an object': {
+    fault: objects(never),
+    told: 'ApiUnavailable',
+    logged: `did not answer within ${requestTimeoutMs} ms`,
+    mostOfOne: (lastedMs) => 1 + Math.ceil(lastedMs / requestTimeoutMs),
+  },
   'that answers everything with 503': { fault: all(refuse(503, 'ServiceUnavailable')), mostOfOne: backedOff },
   'that resets every connection': { fault: all(reset), mostOfOne: backedOff },
 }
@@ -74,7 +87,7 @@ for (const [name, one] of Object.entries(cases)) {
   t.test(`an API server ${name}`, { buffered: true }, (t) => survive(t, one))
 }
 
-async function survive(t: Test, { fault, told, mostOfOne }: Case): Promise<void> {
+async function survive(t: Test, { fault, told, logged, mostOfOne }: Case): Promise<void> {
   const run = await FaultRun.prepare(t, lab, 'refused')
   await run.releaseFirst()
 
@@ -94,6 +107,7 @@ async function survive(t: Test, { fault, told, mostOfOne }: Case): Promise<void>
   bounded(t, 'at rest', run.endFault(), mostOfOne)
   await run.untilColor('green')
 
+  if (logged !== undefined) t.match(run.lines.join('\n'), logged)
   await converged(t, run)
   await writtenOnce(t, run)
 }

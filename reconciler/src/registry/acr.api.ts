@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { chooseBundle } from '../core/bundle-choice.ts'
 import type { AppError } from '../core/errors.ts'
 import { failure } from './test-failure.ts'
-import { encodeBundle } from './bundle-format.ts'
+import { encodeBundle, mostCompressedBytes } from './bundle-format.ts'
 import { pushBundle, readPushedImage, setTag } from './bundle-push.ts'
 import type { TagHead } from './tag-source.ts'
 import { hosts, pushImage, pushRelease, startStandIn } from './test-stand-in.ts'
@@ -71,6 +72,25 @@ t.test('the adapter against a registry that keeps real content', async (t) => {
     const stored = requests.filter(({ host }) => host === 'blobs.windlass.test')
     t.match(stored, [{ status: 200, method: 'GET' }])
     t.equal(stored[0]?.user, undefined)
+  })
+
+  t.test('a bundle of more than 512 KiB, which the registry keeps, is refused and not read', async (t) => {
+    const text = `${manifests}data: { a: ${randomBytes(mostCompressedBytes).toString('base64')} }\n`
+    const { digest, bundle } = await pushRelease(publisher, 'team/large', sha(1), text)
+    const large = { digest: bundle, subject: digest, revision: sha(1) }
+    const read = () => failure(source.bundle(`${hosts.registry}/team/large`, large, forever))
+
+    const { result, requests } = await countRequests(read)
+
+    t.match(result, {
+      kind: 'terminal',
+      reason: 'BundleInvalid',
+      message: /bytes compressed, 524288 at most are taken/,
+    })
+    t.same(
+      requests.filter(({ path }) => path.includes('/blobs/')),
+      [],
+    )
   })
 
   t.test('fifty other tags that were pushed after a release do not hide it', async (t) => {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { KubeObject } from '../api/object.ts'
+import { contestWindowMs, mostCorrections } from '../core/contested.ts'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
@@ -10,6 +11,8 @@ const loop = await TestLoop.open(t)
 await loop.start()
 
 const configMap = 'v1/configmaps/settings'
+/** More than the corrections of a test take. */
+const marginMs = 5 * 60_000
 
 t.test('what another hand undoes again and again is left after five corrections, and shown', async (t) => {
   const web = await contested('shown')
@@ -92,14 +95,45 @@ t.test('what is deleted again and again in mid-rollout is left too', async (t) =
   t.notOk(await web.object(configMap))
 })
 
+t.test('a fifth correction is the last for as long as the first is less than ten minutes ago', async (t) => {
+  const web = await correctedOften('within')
+  await loop.stop()
+  await loop.start(3, contestWindowMs - marginMs)
+  await change(web, '1')
+
+  await web.edit(configMap, { data: { a: 'theirs' } })
+  await web.untilReason('DriftContested')
+
+  t.match((await web.object(configMap))?.['data'], { a: 'theirs' })
+})
+
+t.test('corrections of ten minutes ago count no more', async (t) => {
+  const web = await correctedOften('after')
+  await loop.stop()
+  await loop.start(4, 2 * contestWindowMs - marginMs)
+  await change(web, '1')
+
+  await change(web, '1')
+
+  const { status } = await web.untilReason('Ready')
+  t.equal(status?.inventory?.find(({ kind }) => kind === 'ConfigMap')?.corrections?.length, 2)
+})
+
 /** A Delivery whose ConfigMap another hand has changed once more than it is taken back. */
 async function contested(purpose: string): Promise<Tenancy> {
+  const web = await correctedOften(purpose)
+  await change(web, '1')
+  await web.edit(configMap, { data: { a: 'theirs' } })
+  return web
+}
+
+/** One whose ConfigMap was taken back as often as may be, but once. */
+async function correctedOften(purpose: string): Promise<Tenancy> {
   const web = await loop.deliver(purpose)
   web.registry.push({ documents: [workload(web.namespace), settings({ a: '1' })] })
   web.poll()
   await web.release('r1')
-  for (let n = 1; n <= 5; n += 1) await change(web, '1')
-  await web.edit(configMap, { data: { a: 'theirs' } })
+  for (let n = 1; n < mostCorrections; n += 1) await change(web, '1')
   return web
 }
 

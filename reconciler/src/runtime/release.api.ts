@@ -1,4 +1,5 @@
 import t from 'tap'
+import { operatorAnnotations as hand } from '../api/annotations.ts'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
 import { workload } from './test-registry.ts'
 
@@ -210,6 +211,44 @@ t.test('each kind is watched once for the whole cluster, of objects by our label
     others.filter(({ pathname }) => !/\/(?:deliveries|namespaces)$/.test(pathname)),
     [],
   )
+})
+
+t.test('one Delivery is reconciled once at a time, and once more for all that came meanwhile', async (t) => {
+  const [web, other] = [await running('once'), await running('beside')]
+  await web.untilEvent('Normal Ready')
+  const { opened, isAsked } = web.registry.holdBundles()
+  web.registry.push()
+  web.poll()
+  await isAsked
+  web.registry.asked.length = 0
+
+  const meanwhile = await loop.requestsDuring(async () => {
+    for (let n = 1; n <= 5; n += 1) {
+      await web.annotate({ [hand.reconcileRequestedAt]: `request ${n}` })
+      await web.edit('apps/v1/deployments/web', { metadata: { labels: { 'windlass.dev/delivery': `web-${n}` } } })
+    }
+    // By the time that another's release runs, it knows of them all.
+    other.registry.push()
+    other.poll()
+    await other.release('r2')
+  })
+  const ours = meanwhile.filter(({ objectRef, requestURI }) => {
+    const isTold = objectRef?.subresource === 'status' || requestURI.includes('fieldManager=windlass&')
+    return objectRef?.namespace === web.namespace && isTold
+  })
+  t.same(
+    ours.map(({ verb, requestURI }) => `${verb} ${requestURI}`),
+    [],
+  )
+  t.same(web.registry.asked, [], 'no other asks for its bundle')
+  opened()
+
+  await web.release('r2')
+  const { status } = await web.until(
+    'the last request to be noted',
+    ({ status }) => status?.lastHandledReconcileRequest === 'request 5',
+  )
+  t.match(status, { current: { tag: 'r2' } })
 })
 
 t.test('a late build of an older commit does not win', async (t) => {
