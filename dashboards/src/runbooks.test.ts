@@ -13,6 +13,7 @@ import {
 } from '../../bootstrap/checks/markdown.ts'
 import {
   failedPolls,
+  fewestBad,
   latency,
   pausedTooLongS,
   pinnedTooLongS,
@@ -85,6 +86,7 @@ t.test("who is sent to raise the autoscaler's bound finds a command that raises 
 
 t.test('entries say the limits that rules go by', async (t) => {
   const limits = {
+    PredictorErrorBudgetBurningFast: ['five at least', fewestBad === 5],
     PredictorLatencyBudgetBurningFast: ['100 ms', latency.withinS === 0.1],
     WindlassDeliveryPausedTooLong: ['four hours', pausedTooLongS / 3_600 === 4],
     WindlassDeliveryPinnedTooLong: ['more than a day', pinnedTooLongS === 24 * 3_600],

@@ -53,7 +53,7 @@ export class Program {
       world,
       tags: tagSource({ epoch }, wire, this.#surroundings),
       events: { emit: () => {} },
-      schedules: { problemOf: () => undefined, follow: this.#follow },
+      schedules: { problemOf: () => undefined, follow: this.#follow, untilNextMs: () => 0 },
       clock: this.#clock,
       random: () => 0,
       newId: () => String((ids += 1)),

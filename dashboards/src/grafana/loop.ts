@@ -51,12 +51,13 @@ export function registryPanels(of: string): readonly Builder<Panel>[] {
     }),
     graph({
       ...common,
-      title: 'Age of the last good poll',
-      description: 'How long ago the registry was last read completely for each Delivery.',
+      title: 'Polls overdue',
+      description:
+        'How long ago the registry was to be read for each Delivery, by its schedule, and was not, or not completely.',
       unit: units.Seconds,
       queries: [
         {
-          expr: `time() - max by (delivery_namespace, delivery) (windlass_last_good_poll_timestamp_seconds{${of}})`,
+          expr: `clamp_min(time() - max by (delivery_namespace, delivery) (windlass_next_poll_timestamp_seconds{${of}}), 0)`,
           legend: '{{delivery_namespace}}/{{delivery}}',
         },
       ],

@@ -3,6 +3,7 @@
  * the short one that it still goes on. The Site Reliability Workbook, chapter 5, "Alerting on SLOs", has the method and
  * the factors: https://sre.google/workbook/alerting-on-slos/
  */
+import { fewestBad } from '../objectives.ts'
 import { oneLine } from '../promql/vocabulary.ts'
 import type { AlertRule, RecordingRule } from './rule.ts'
 
@@ -41,16 +42,18 @@ interface BudgetAlerts {
   readonly name: string
   readonly ratio: string
   readonly objective: number
+  /** Expression of the number of bad events within a window. */
+  readonly badWithin: (window: string) => string
   /** As in "of the answers are errors". */
   readonly what: string
 }
 
-export function burnRateAlerts({ name, ratio, objective, what }: BudgetAlerts): readonly AlertRule[] {
-  const percent = `${Number((objective * 100).toPrecision(4))} %`
+export function burnRateAlerts({ name, what, ...budget }: BudgetAlerts): readonly AlertRule[] {
+  const percent = `${Number((budget.objective * 100).toPrecision(4))} %`
   return [
     {
       alert: `${name}BurningFast`,
-      expr: burning(fast, ratio, objective),
+      expr: burning(fast, budget),
       forS: 120,
       severity: 'critical',
       summary: `In {{ $labels.namespace }} so many ${what} that the month's budget is gone within days.`,
@@ -58,7 +61,7 @@ export function burnRateAlerts({ name, ratio, objective, what }: BudgetAlerts): 
     },
     {
       alert: `${name}BurningSlowly`,
-      expr: burning(slow, ratio, objective),
+      expr: burning(slow, budget),
       forS: 900,
       severity: 'warning',
       summary: `In {{ $labels.namespace }} so many ${what} that the month's budget will not last.`,
@@ -67,11 +70,15 @@ export function burnRateAlerts({ name, ratio, objective, what }: BudgetAlerts): 
   ]
 }
 
-function burning(burns: readonly Burn[], ratio: string, objective: number): string {
+function burning(
+  burns: readonly Burn[],
+  { ratio, objective, badWithin }: Pick<BudgetAlerts, 'ratio' | 'objective' | 'badWithin'>,
+): string {
   return burns
     .map(({ long, short, factor }) => {
       const limit = Number((factor * (1 - objective)).toPrecision(6))
-      return `(${ratioOver(ratio, long)} > ${limit} and ${ratioOver(ratio, short)} > ${limit})`
+      const isBurning = `${ratioOver(ratio, long)} > ${limit} and ${ratioOver(ratio, short)} > ${limit}`
+      return `(${isBurning} and ${oneLine(badWithin(long))} >= ${fewestBad})`
     })
     .join(' or ')
 }

@@ -19,6 +19,16 @@ function errorShare(window: string): string {
     / sum by (namespace) (rate(http_requests_total{${onPrices}}[${window}]))`
 }
 
+function errors(window: string): string {
+  return `sum by (namespace) (increase(http_requests_total{${onPrices}, status=~"5.."}[${window}]))`
+}
+
+function slow(window: string): string {
+  const within = `http_request_duration_seconds_bucket{${onPrices}, ${bucketWithin(latency.withinS)}}`
+  return `sum by (namespace) (increase(http_request_duration_seconds_count{${onPrices}}[${window}]))
+    - sum by (namespace) (increase(${within}[${window}]))`
+}
+
 function slowShare(window: string): string {
   const within = `http_request_duration_seconds_bucket{${onPrices}, ${bucketWithin(latency.withinS)}}`
   return `1 - sum by (namespace) (rate(${within}[${window}]))
@@ -43,6 +53,7 @@ export const predictorGroups: readonly RuleGroup[] = [
       name: 'PredictorErrorBudget',
       ratio: errorRatio,
       objective: availability,
+      badWithin: errors,
       what: 'answers on prices are errors of the service',
     }),
   },
@@ -54,6 +65,7 @@ export const predictorGroups: readonly RuleGroup[] = [
       name: 'PredictorLatencyBudget',
       ratio: slowRatio,
       objective: latency.objective,
+      badWithin: slow,
       what: `answers on prices take longer than ${latency.withinS} s`,
     }),
   },

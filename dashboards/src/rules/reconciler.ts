@@ -77,9 +77,9 @@ const perDelivery: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassPollTooOld',
-    // The second half is a Delivery that was never read for.
-    expr: oneLine(`time() - ${ofDelivery('windlass_last_good_poll_timestamp_seconds')} > ${pollTooOldS}
-      or (${ofDelivery('windlass_delivery_info')} unless ${ofDelivery('windlass_last_good_poll_timestamp_seconds')})`),
+    // By its schedule, however seldom that is. The second half is a Delivery that was never read for.
+    expr: oneLine(`time() - ${ofDelivery('windlass_next_poll_timestamp_seconds')} > ${pollTooOldS}
+      or (${ofDelivery('windlass_delivery_info')} unless ${ofDelivery('windlass_next_poll_timestamp_seconds')})`),
     forS: 300,
     severity: 'warning',
     summary: `The registry has not been read completely for ${named} for too long.`,

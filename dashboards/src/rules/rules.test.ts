@@ -51,7 +51,7 @@ t.test('no alert on a Delivery ends in the moment in which no replica leads', as
   const gauges = allExpressions()
     .filter(({ kind }) => kind === 'alert')
     .flatMap(({ origin, expr }) => selectorsOf(expr).map((selector) => ({ origin, ...selector })))
-    .filter(({ metric }) => /^windlass_(?:delivery_|last_good_poll_)/.test(metric ?? ''))
+    .filter(({ metric }) => /^windlass_(?:delivery_|next_poll_)/.test(metric ?? ''))
   t.ok(gauges.length > 5)
   for (const { origin, text, range } of gauges) t.equal(range, '2m', `${origin}: ${text}`)
 })

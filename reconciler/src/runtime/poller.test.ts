@@ -304,14 +304,17 @@ t.test('another repository is read from the beginning', async (t) => {
   t.equal(changed.length, 2)
 })
 
-t.test('another schedule takes the place of the one before', async (t) => {
-  const { poller, schedules } = setUp(t)
+t.test('another schedule takes the place of the one before, from a poll at once', async (t) => {
+  const { registry, poller, schedules } = setUp(t)
   poller.follow(key, subject())
   await settle()
+  registry.asked.length = 0
 
   poller.follow(key, { ...subject(), schedule: '0 * * * *' })
+  await settle()
 
   t.same([...schedules.keys()], ['0 * * * *'])
+  t.same(registry.asked, ['scan'])
 })
 
 t.test('a Delivery that is gone is not polled any more', async (t) => {
@@ -491,6 +494,7 @@ function setUp(t: Test, { random = 0, jitterMs = 0 } = {}) {
     tags: registry,
     schedules: {
       problemOf: () => undefined,
+      untilNextMs: () => 30_000,
       follow(schedule, _, onTime) {
         schedules.set(schedule, onTime)
         return () => schedules.delete(schedule)

@@ -95,6 +95,8 @@ export class Poller {
     if (before.schedule !== subject.schedule || before.timeZone !== subject.timeZone) {
       entry.stopSchedule()
       entry.stopSchedule = this.#schedule(key, subject)
+      // So that what is told of the next poll goes by the new one.
+      this.pollNow(key)
     }
     if (isSameHighWater(before.known, subject.known)) return
     // From another highWater other images matter, as after a restart: the next poll reads all of them anew.
@@ -198,15 +200,16 @@ export class Poller {
   }
 
   #succeeded(key: string, entry: Entry, { scan, images }: RegistryRead): void {
-    const { clock, metrics, log, onChange } = this.#options
-    metrics.polled(registryOf(entry.subject.repository), scan.kind)
+    const { clock, schedules, metrics, log, onChange } = this.#options
+    const { repository, schedule, timeZone } = entry.subject
+    metrics.polled(registryOf(repository), scan.kind)
     entry.failures = 0
     entry.notBeforeMs = Number.NEGATIVE_INFINITY
     if (scan.kind === 'tooMany') {
       this.#tell(key, entry, tooManyTags(entry.subject, scan.atLeast))
       return
     }
-    metrics.pollSucceeded(labelsOf(key), clock.nowMs())
+    metrics.pollSucceeded(labelsOf(key), clock.nowMs(), schedules.untilNextMs(schedule, timeZone))
     const isSame = entry.images?.length === 0 && images.length === 0
     const isNews = entry.images === undefined || entry.problem !== undefined || (scan.kind !== 'unchanged' && !isSame)
     if (scan.kind === 'empty') delete entry.head

@@ -59,6 +59,16 @@ t.test('all who follow a schedule are called, until they stop', async (t) => {
   t.same(calls, [])
 })
 
+t.test('how long it is to the next time is told of what is followed', async (t) => {
+  const schedules = setUp()
+  const stop = schedules.follow('0 * * * *', 'UTC', () => {})
+  const untilNextMs = schedules.untilNextMs('0 * * * *', 'UTC')
+  t.ok(Math.abs(untilNextMs - (3_600_000 - (Date.now() % 3_600_000))) < 1_000, `${untilNextMs}`)
+
+  stop()
+  t.throws(() => schedules.untilNextMs('0 * * * *', 'UTC'), /nobody follows the schedule "0 \* \* \* \*" in UTC/)
+})
+
 t.test('a clock that is set back keeps no schedule waiting', async (t) => {
   const schedules = setUp()
   const RealDate = Date

@@ -11,12 +11,15 @@ export interface Schedules {
    * called. Both arguments must be without problem.
    */
   follow(schedule: string, timeZone: string, onTime: (untilNextMs: number) => void): () => void
+  /** Milliseconds until the next time of a schedule that is followed. */
+  untilNextMs(schedule: string, timeZone: string): number
 }
 
 type Logger = NonNullable<TaskOptions['logger']>
 
 interface Shared {
   readonly listeners: Set<(untilNextMs: number) => void>
+  readonly untilNextMs: () => number
   readonly stop: () => void
 }
 
@@ -65,6 +68,7 @@ export function cronSchedules(log: Log): Schedules {
     arm()
     return {
       listeners,
+      untilNextMs: () => msToNext(task),
       stop() {
         clearTimeout(timer)
         void task.destroy()
@@ -91,6 +95,11 @@ export function cronSchedules(log: Log): Schedules {
         entry.stop()
         shared.delete(key)
       }
+    },
+    untilNextMs(schedule, timeZone) {
+      const entry = shared.get(`${schedule} ${timeZone}`)
+      if (entry === undefined) throw new Error(`nobody follows the schedule "${schedule}" in ${timeZone}`)
+      return entry.untilNextMs()
     },
   }
 }

@@ -115,6 +115,7 @@ export class TestLoop {
           events,
           schedules: {
             problemOf: () => undefined,
+            untilNextMs: () => 0,
             follow: (schedule, _, onTime) => {
               this.#schedules.set(schedule, () => onTime(0))
               return () => this.#schedules.delete(schedule)

@@ -107,7 +107,7 @@ t.test('nothing is left of a Delivery that is forgotten, and others stay', async
     metrics.describe(delivery, { ...state, pause: 'the Delivery is paused' })
     metrics.rolloutEnded(delivery, 'ready')
     metrics.pushToReady(delivery, 12_000)
-    metrics.pollSucceeded(delivery, 1_767_323_045_000)
+    metrics.pollSucceeded(delivery, 1_767_323_045_000, 30_000)
     metrics.driftCorrected(delivery, 2)
   }
 
@@ -117,6 +117,7 @@ t.test('nothing is left of a Delivery that is forgotten, and others stay', async
   t.notMatch(body, /delivery="web"/)
   t.match(body, 'windlass_push_to_ready_seconds_bucket{le="20",delivery_namespace="team",delivery="api"} 1')
   t.match(body, 'windlass_last_good_poll_timestamp_seconds{delivery_namespace="team",delivery="api"} 1767323045')
+  t.match(body, 'windlass_next_poll_timestamp_seconds{delivery_namespace="team",delivery="api"} 1767323075')
 })
 
 t.test('every metric of ours has the prefix, base units, and _total on counters only', async (t) => {

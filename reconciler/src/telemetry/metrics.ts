@@ -34,7 +34,8 @@ export interface Metrics {
   expose(): Promise<{ readonly contentType: string; readonly body: string }>
   reconciled(result: ReconcileResult, durationMs: number): void
   polled(registry: string, result: PollResult): void
-  pollSucceeded(delivery: DeliveryLabels, atMs: number): void
+  /** The registry was read completely, and is to be read again so many milliseconds later. */
+  pollSucceeded(delivery: DeliveryLabels, atMs: number, untilNextMs: number): void
   /** `result` is a class of answers, as `2xx` or `network`, never a text of the registry's. */
   registryRequested(registry: string, result: string): void
   watchRestarted(cause: WatchRestartCause): void
@@ -100,7 +101,11 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
       series.reconcileDuration.observe(durationMs / 1000)
     },
     polled: (name, result) => series.polls.inc({ registry: name, result }),
-    pollSucceeded: (delivery, atMs) => series.perDelivery.lastGoodPoll.set(labelsOf(delivery), atMs / 1000),
+    pollSucceeded(delivery, atMs, untilNextMs) {
+      const { lastGoodPoll, nextPoll } = series.perDelivery
+      lastGoodPoll.set(labelsOf(delivery), atMs / 1000)
+      nextPoll.set(labelsOf(delivery), (atMs + untilNextMs) / 1000)
+    },
     registryRequested: (name, result) => series.registryRequests.inc({ registry: name, result }),
     watchRestarted: (cause) => series.watchRestarts.inc({ cause }),
     eventLost: () => series.lostEvents.inc(),
@@ -209,6 +214,10 @@ function definePerDelivery(registry: Registry) {
     lastGoodPoll: gauge(
       'windlass_last_good_poll_timestamp_seconds',
       'When the registry was last read completely for it.',
+    ),
+    nextPoll: gauge(
+      'windlass_next_poll_timestamp_seconds',
+      'When the registry is to be read for it next, by its schedule, since it was last read completely.',
     ),
     corrections: new Counter({
       name: 'windlass_drift_corrections_total',

@@ -146,6 +146,20 @@ export const predictorCases: readonly AlertCase[] = [
     fires: [],
   },
   {
+    alert: 'PredictorErrorBudgetBurningFast',
+    says: 'three of sixty answers, where no more than sixty come in an hour',
+    series: answers('0+1x70', '0x50 1x9 2+1x1 3x9'),
+    at: '64m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorErrorBudgetBurningFast',
+    says: 'ten of sixty answers',
+    series: answers('0+1x70', '0x50 1+1x20'),
+    at: '64m',
+    fires: [{ labels: inPredictor, summary: errorsFast }],
+  },
+  {
     alert: 'PredictorErrorBudgetBurningSlowly',
     says: 'two of a thousand, all the time',
     series: answers('0+998x60', '0+2x60'),

@@ -170,8 +170,8 @@ const ofDeliveries: readonly AlertCase[] = [
   },
   {
     alert: 'WindlassPollTooOld',
-    says: 'the last good poll is old',
-    series: { [`windlass_last_good_poll_timestamp_seconds{${ofDelivery}}`]: '60x40' },
+    says: 'the next poll was to come a quarter of an hour ago',
+    series: { [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x40' },
     at: '25m',
     fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
   },
@@ -186,10 +186,20 @@ const ofDeliveries: readonly AlertCase[] = [
     alert: 'WindlassPollTooOld',
     says: 'polls go on',
     series: {
-      [`windlass_last_good_poll_timestamp_seconds{${ofDelivery}}`]: '0+60x40',
+      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '30+60x40',
       [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x40',
     },
     at: '25m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'it is polled once an hour',
+    series: {
+      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '3600x59 7200x30',
+      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x90',
+    },
+    at: '85m',
     fires: [],
   },
   {
