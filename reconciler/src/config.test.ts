@@ -69,6 +69,10 @@ const wrong: Record<string, [env: Record<string, string>, problem: RegExp]> = {
   'a boolean of another language': [{ WINDLASS_DISABLE_INSTANCE_DISCOVERY: 'yes' }, /must be true or false/],
   'an authority without TLS': [{ AZURE_AUTHORITY_HOST: 'http://login.example' }, /must be an https URL/],
   'a renew deadline as long as the lease': [{ WINDLASS_LEASE_RENEW_DEADLINE: '15s' }, /a second or more above/],
+  'a retry period as long as the renew deadline': [
+    { WINDLASS_LEASE_RETRY_PERIOD: '10s' },
+    /RETRY_PERIOD must be below/,
+  ],
   'a renew deadline no longer than the interval': [{ WINDLASS_LEASE_RENEW_INTERVAL: '10s' }, /second or more above/],
 }
 for (const [what, [env, problem]] of Object.entries(wrong)) {

@@ -147,6 +147,7 @@ function leaseProblems(lease: Config['lease']): readonly string[] {
     ...(renewDeadlineMs - renewIntervalMs < 1000
       ? [`${deadline.name} must be a second or more above ${interval.name}`]
       : []),
+    ...(retryPeriodMs >= renewDeadlineMs ? [`${retry.name} must be below ${deadline.name}`] : []),
   ]
 }
 
