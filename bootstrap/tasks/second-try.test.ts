@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
-import { isWorthAnotherTry, joinTries, type Outcome } from './second-try.ts'
+import { isWorthAnotherTry, joinTries, judges, type Outcome } from './second-try.ts'
 import type { TestCounts } from './tap-report.ts'
 
 const counts = (some: Partial<TestCounts> = {}): TestCounts => {
@@ -17,6 +19,14 @@ t.test('three files at most are worth another try, in all tiers together', async
   t.ok(isWorthAnotherTry([well, failing('a.test.ts')]))
   t.ok(isWorthAnotherTry([failing('a.test.ts', 'b.test.ts'), failing('c.e2e.ts')]))
   t.notOk(isWorthAnotherTry([failing('a.test.ts', 'b.test.ts'), failing('c.e2e.ts', 'd.e2e.ts')]))
+})
+
+t.test('what judges all that the run did is not tried again, for alone it would see nothing', async (t) => {
+  t.ok(judges.length > 0)
+  for (const file of judges) {
+    t.ok(existsSync(join(import.meta.dirname, '../..', file)), file)
+    t.notOk(isWorthAnotherTry([failing('a.test.ts'), failing(file)]))
+  }
 })
 
 t.test('what passes the second time is told, and is no failure', async (t) => {
