@@ -33,7 +33,10 @@ t.test('at four replicas no release, correction or going back shows fewer', asyn
   await untilImage('r3')
   await untilAvailable(web, deployment, 4)
   await push('r4', withAutoscaler, { probe: ['/busybox', 'false'] })
-  t.match((await web.untilRolledBack()).status, { current: { tag: 'r3' }, failed: { revision: { tag: 'r4' } } })
+  t.match((await web.untilRolledBack()).status, {
+    current: { tag: 'r3' },
+    failed: { revision: { tag: 'r4' }, fault: 'Release', reason: 'RolloutTimeout' },
+  })
   await untilAvailable(web, deployment, 4)
 
   const versions = await seen()

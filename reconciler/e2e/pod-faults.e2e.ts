@@ -1,6 +1,9 @@
 import t, { type Test } from 'tap'
 import { importToolbox, kubectl } from '../../bootstrap/local/native/testing.ts'
 import { sharedPlatform } from '../../bootstrap/local/testing-platform.ts'
+import { waitFor } from '../../bootstrap/local/wait.ts'
+import { healthOf } from '../src/core/health.ts'
+import { maxLogBytes } from '../src/core/log-tail.ts'
 import type { PodFault } from '../src/core/pod-faults.ts'
 import { openStage, setScene, type Scene } from './rollout-scene.ts'
 import { configMap, daemonSet, deployment, pod, shell, sound, statefulSet, type PodShape } from './test-pods.ts'
@@ -33,6 +36,7 @@ const environment = (reason: PodFault['reason'], message: RegExp) =>
   ({ fault: 'environment', reason, isFinal: false, message }) as const
 
 const crash = shell('echo "no database" >&2; exit 3')
+const neverReady = { readinessProbe: { exec: { command: ['/busybox', 'false'] }, periodSeconds: 1 } }
 // A pod that is ready for a moment before it crashes would end the old ones.
 const unhurried = { minReadySeconds: 30 }
 const restricted = { 'pod-security.kubernetes.io/enforce': 'restricted' }
@@ -83,6 +87,24 @@ const cases: Readonly<Record<string, Case>> = {
       'OldPodsFailing',
       / (?:[3-9]|\d\d+) times; .*; pod web-\S+ of the release before is not ready$/,
     ),
+  },
+  'a pod that crashes after many long lines': {
+    before: deployment(pod(sound)),
+    release: deployment(
+      pod(shell('for i in $(/busybox seq 1 60); do printf "%d %0200d\\n" $i 0; done; exit 3')),
+      unhurried,
+    ),
+    expected: release('CrashLooping', /exit code 3$/),
+    log: /^59 0{200}\n60 0{200}$/m,
+  },
+  'a pod that crashes after one line that is longer than what is kept': {
+    before: deployment(pod(sound)),
+    release: deployment(
+      pod(shell('/busybox head -c 40000 /dev/zero | /busybox tr "\\0" x; echo " the end"; exit 3')),
+      unhurried,
+    ),
+    expected: release('CrashLooping', /exit code 3$/),
+    log: /x the end$/,
   },
   'an init container that fails': {
     release: deployment({ ...pod(sound), initContainers: [shell('echo migrating; exit 4', { name: 'migrate' })] }),
@@ -190,6 +212,13 @@ const cases: Readonly<Record<string, Case>> = {
       /^Deployment\/web, pod web-\S+: Evicted: Usage of EmptyDir volume "data" exceeds/,
     ),
   },
+  'a Deployment that another hand pauses meanwhile': {
+    before: deployment(pod(sound)),
+    meanwhile: ({ namespace }) =>
+      platform.cluster.exec('kubectl', ['-n', namespace, 'rollout', 'pause', 'deployment/web']),
+    release: deployment(pod(shell('exec /busybox sleep 3601', neverReady)), unhurried),
+    expected: environment('WorkloadPaused', /^Deployment\/web: is paused by kubectl-rollout; /),
+  },
   'a quota that is used up': {
     around: [quota({ pods: '1' })],
     before: deployment(pod(sound)),
@@ -253,6 +282,20 @@ const cases: Readonly<Record<string, Case>> = {
 }
 
 t.jobs = 10
+t.test('a Deployment that gives up by its own deadline: it has failed', { buffered: true }, async (t) => {
+  const scene = await setScene(t, cluster)
+  const [web] = await scene.apply(
+    deployment(pod(shell('exec /busybox sleep 3600', neverReady)), { progressDeadlineSeconds: 5 }),
+  )
+  if (web === undefined) throw new Error('nothing was applied')
+  const health = async () => healthOf(await scene.read(web))
+  await waitFor(
+    async () => (await health()).state === 'failed' || undefined,
+    async () => `it to have failed: ${JSON.stringify(await health())}`,
+    { timeoutMs: 120_000 },
+  )
+  t.match(await health(), { state: 'failed', message: /Deployment\/web/ })
+})
 for (const [name, one] of Object.entries(cases))
   t.test(`${name}: ${one.expected.reason}`, { buffered: true }, (t) => play(t, one))
 
@@ -275,5 +318,8 @@ async function play(t: Test, { labels, around = [], before, meanwhile, release, 
   const wrong = seen.filter(({ fault }) => fault?.isFinal === true && fault.reason !== expected.reason)
   t.same(wrong, [], 'nothing else was final on the way')
   t.equal(last?.blind, undefined, 'all could be looked at')
-  if (log !== undefined) t.match(await scene.lastLog(last), log)
+  if (log === undefined) return
+  const lines = await scene.lastLog(last)
+  t.match(lines, log)
+  t.ok(Buffer.byteLength(lines ?? '') <= maxLogBytes, 'no more than is kept')
 }

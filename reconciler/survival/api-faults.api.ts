@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { sharedApiServer } from '../../bootstrap/local/testing.ts'
+import type { Delivery } from '../src/api/delivery.ts'
 import { testCluster } from '../src/kube/test-cluster.ts'
 import { startStandIn } from '../src/registry/test-stand-in.ts'
+import { conditionOf } from '../src/runtime/test-loop.ts'
 import { DeliveryHints } from './delivery-hints.ts'
 import { disordered } from './disordered-lines.ts'
 import { FaultRun } from './fault-run.ts'
@@ -111,6 +113,36 @@ async function survive(t: Test, { fault, told, logged, mostOfOne }: Case): Promi
   await converged(t, run)
   await writtenOnce(t, run)
 }
+
+t.test(
+  'a pause that comes while a write is in flight holds from when it is answered',
+  { buffered: true },
+  async (t) => {
+    const run = await FaultRun.prepare(t, lab, 'in flight')
+    await run.releaseFirst()
+    const open = Promise.withResolvers<Fate>()
+    t.teardown(() => open.resolve(pass))
+    const isHeld = isApplyOf('settings')
+    const begun = run.beginFaultAt(isHeld, { onRequest: (asked) => (isHeld(asked) ? open.promise : pass) })
+    await run.pushColor(2, 'green')
+    await begun
+    await run.web.annotate({ 'windlass.dev/paused': 'true' })
+
+    // Less than the time after which it would give up waiting.
+    await sleep(requestTimeoutMs / 2)
+    const isPaused = (delivery: Delivery) => conditionOf(delivery, 'Paused')?.status === 'True'
+    t.notOk(isPaused(await run.web.delivery()), 'not while it is in flight')
+    open.resolve(pass)
+    await run.until('the pause to hold', isPaused)
+    const before = await run.writesOf('more')
+
+    await sleep(1_000)
+    t.equal(await run.writesOf('more'), before, 'nothing is written from then on')
+    run.endFault()
+    await run.web.annotate({ 'windlass.dev/paused': null })
+    await run.release('r2')
+  },
+)
 
 t.test('an API server whose answer to each first write is lost', { buffered: true }, async (t) => {
   const run = await FaultRun.prepare(t, lab, 'unheard')

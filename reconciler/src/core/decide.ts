@@ -42,6 +42,7 @@ const rules: readonly Rule[] = [
   unknown, // what runs is known before anything newer takes its place
   newest, // also in mid-rollout: the older one is superseded
   driftedBeforePrune, // what is to be deleted may not be so for long
+  dueBeforePrune, // nor does it hold up another try
   objectHeld, // a paused object is neither written nor deleted
   underWay, // a rollout goes on, ends, is gone back from or tidied up after
   dueAgain, // what failed by the environment's fault gets another try
@@ -153,6 +154,10 @@ function heldByPause({ rollout }: Situation, why: string): ReturnType<typeof res
 /** Of the release that runs; an object of an older one that can't be deleted holds up nothing else. */
 function driftedBeforePrune(situation: Situation): Decision | undefined {
   return situation.rollout?.phase === 'Pruning' ? drifted(situation) : undefined
+}
+
+function dueBeforePrune(situation: Situation): Decision | undefined {
+  return situation.rollout?.phase === 'Pruning' ? dueAgain(situation) : undefined
 }
 
 function drifted({ desired, observed, rollout }: Situation): Decision | undefined {

@@ -72,6 +72,10 @@ const cases: Record<string, Case> = {
     observed: seen({ failed: failed({ nextTryAt: dueNow }) }),
     expected: { kind: 'start', target: { kind: 'again', attempt: 2, revision: { tag: 'r2' } } },
   },
+  'nor is it held up by what can not be deleted after going back': {
+    observed: seen({ failed: failed({ nextTryAt: dueNow }), rollout: { ...back, phase: 'Pruning' } }),
+    expected: { kind: 'start', target: { kind: 'again', attempt: 2, revision: { tag: 'r2' } } },
+  },
   'no try begins while the registry can not be read, for something newer may be there': {
     observed: seen({ failed: failed({ nextTryAt: dueNow }) }, { registry: { images: [], problem: down } }),
     expected: { kind: 'rest', reason: 'RolledBack' },

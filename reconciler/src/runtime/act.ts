@@ -106,10 +106,11 @@ async function finish(plan: Of<'finish'>, work: Work, turn: Turn): Promise<Next>
 }
 
 async function prune(plan: Of<'prune'>, turn: Turn, { objects }: ActScope): Promise<Next> {
-  const said = { standing: standingOf(plan, stanceOf(plan)), pending: plan.pending }
-  await turn.write(claimRollout(turn.status, turn.leaseEpoch), said)
+  const { pending } = plan
+  // What can't be deleted is said until it is: else every try would say that all is well first.
+  await turn.write(claimRollout(turn.status, turn.leaseEpoch), { standing: standingOf(plan, 'unknown'), pending })
   await pruneObjects(turn, objects)
-  await turn.write(prunedObjects(turn.status), said)
+  await turn.write(prunedObjects(turn.status), { standing: standingOf(plan, stanceOf(plan)), pending })
   return atOnce
 }
 
@@ -119,7 +120,9 @@ function stanceOf({ reason }: Plan): Stance {
 }
 
 async function unstick(plan: Of<'unstick'>, turn: Turn, { pods }: ActScope): Promise<Next> {
-  const said = { standing: standingOf(plan, 'progressing'), pending: plan.pending }
+  // What is in the way is said until it is not.
+  const stance = turn.memory.failures === 0 ? 'progressing' : 'unknown'
+  const said = { standing: standingOf(plan, stance), pending: plan.pending }
   await turn.write(claimRollout(turn.status, turn.leaseEpoch), said)
   for (const pod of plan.pods) {
     turn.assertWritable(pod)
@@ -150,7 +153,7 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   await turn.write(keepSnapshot({ ...turn.status, inventory }, revision, snapshot), {
     standing: standingOf(plan, 'unknown'),
     pending: 'unknown',
-    drift: plan.objects,
+    drift: scope.observed.drift,
   })
   const entries: InventoryEntry[] = []
   try {

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { KubeObject } from '../api/object.ts'
-import { TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
+import { installRefusal, labelNamespace } from './test-admission.ts'
+import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
 t.setTimeout(240_000)
@@ -12,6 +13,9 @@ await loop.start()
 
 const deployment = 'apps/v1/deployments/web'
 const configMap = 'v1/configmaps/settings'
+
+const undeletable = 'undeletable'
+await installRefusal(loop.cluster, { label: undeletable, operations: ['DELETE'], unless: 'false', reason: 'Invalid' })
 
 const edits: Record<string, (web: Tenancy) => Promise<void>> = {
   'a scale': (web) => web.edit(deployment, { spec: { replicas: 5 } }),
@@ -147,6 +151,33 @@ t.test('where drift is only reported, a release that another hand changed in mid
   t.match(failed.status, { current: { tag: 'r1' }, rollout: { message: /by another hand: Deployment\/web/ } })
 })
 
+t.test('a field that another apply manager took is not forced, and holds up nothing else', async (t) => {
+  const web = await running('taken')
+  const theirs = { ...settings({ a: 'theirs' }), metadata: { name: 'settings' } }
+  await loop.applyAs('helm', web, theirs)
+
+  const held = await web.untilReason('FieldConflict')
+  t.match(conditionOf(held, 'Ready')?.message, /ConfigMap .*settings.*helm/)
+  t.match(await web.object(configMap), { data: { a: 'theirs' } })
+
+  await web.edit(deployment, { spec: { replicas: 5 } })
+  await web.untilObject(deployment, (object) => (object?.['spec'] as { replicas?: number } | undefined)?.replicas === 1)
+  t.match(await web.object(configMap), { data: { a: 'theirs' } })
+})
+
+t.test('an object that is being deleted is made anew once it is gone', async (t) => {
+  const web = await running('going')
+  await web.edit(configMap, { metadata: { finalizers: ['example.org/theirs'] } })
+  const uid = (await web.object(configMap))?.metadata.uid
+  await web.remove(configMap)
+  await web.untilObject(configMap, (object) => object?.metadata.deletionTimestamp !== undefined)
+
+  await web.edit(configMap, { metadata: { finalizers: null } })
+
+  await web.untilObject(configMap, (object) => object !== undefined && object.metadata.uid !== uid)
+  t.match((await web.untilReason('Ready')).status, { current: { tag: 'r1' } })
+})
+
 t.test('drift that came while nobody was there is found at the start', async (t) => {
   const web = await running('away')
   await loop.stop()
@@ -173,6 +204,32 @@ t.test('what a release no longer holds is deleted once it is ready, not before',
     status?.inventory?.map(({ name }) => name),
     ['web'],
   )
+})
+
+t.test('what may not be deleted is told once, however often it is tried, and goes once it may', async (t) => {
+  const web = await running('undeletable')
+  await labelNamespace(loop.cluster, web.namespace, undeletable, true)
+  web.registry.push({ documents: [workload(web.namespace)] })
+  web.poll()
+  await web.untilAwaited('r2')
+  await web.rollOut()
+  const told = await web.untilReason('ApplyRefused')
+  t.match(told.status, { current: { tag: 'r2' } })
+  t.equal(conditionOf(told, 'Stalled')?.status, 'False', 'what runs is well')
+
+  const writes = await loop.writesDuring(async () => {
+    for (const value of ['1', '2', '3']) await reconcileNow(web, value)
+  })
+
+  t.same(conditionOf(await web.delivery(), 'Ready'), conditionOf(told, 'Ready'))
+  const ofStatus = writes.filter(
+    ({ objectRef }) => objectRef?.namespace === web.namespace && objectRef.subresource === 'status',
+  )
+  t.equal(ofStatus.length, 3, 'each request was noted, and nothing else')
+  await labelNamespace(loop.cluster, web.namespace, undeletable, false)
+  await reconcileNow(web, '4')
+  await web.untilObject(configMap, (object) => object === undefined)
+  t.match((await web.untilReason('Ready')).status, { current: { tag: 'r2' } })
 })
 
 t.test('without prune it is left behind', async (t) => {
@@ -231,6 +288,12 @@ t.test('data is never deleted', async (t) => {
   t.ok(await web.object('v1/persistentvolumeclaims/data'))
   t.equal(status?.inventory?.length, 1)
 })
+
+/** Asks for it, and waits until that is noted. */
+async function reconcileNow(web: Tenancy, value: string): Promise<void> {
+  await web.annotate({ [hand.reconcileRequestedAt]: value })
+  await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === value)
+}
 
 /** A Delivery in which its first push runs: a Deployment and a ConfigMap. */
 async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {

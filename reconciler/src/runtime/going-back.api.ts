@@ -8,7 +8,8 @@ import { settings, workload } from './test-registry.ts'
 t.setTimeout(240_000)
 
 const loop = await TestLoop.open(t)
-await loop.start()
+let epoch = 1
+await loop.start(epoch)
 
 const deployment = 'apps/v1/deployments/web'
 const configMap = 'v1/configmaps/settings'
@@ -216,6 +217,69 @@ t.test('unpinned after a bad release, that one does not come back, nor does the 
   t.notOk(again.status?.quarantine)
 })
 
+for (const onFailure of ['RollBack', 'Hold'] as const) {
+  const then = onFailure === 'Hold' ? 'held, and pinned away from' : 'gone back from'
+  t.test(`what was skipped does not come when the newer one was ${then}, across restarts`, async (t) => {
+    const web = await running('skipped', { rollout: { onFailure } })
+    web.registry.push()
+    web.registry.push()
+    web.poll()
+    await web.untilAwaited('r3')
+    await web.fail()
+    if (onFailure === 'RollBack') await web.goBack()
+    else {
+      await web.untilReason('RolloutFailed')
+      await web.annotate({ [hand.pin]: 'r1' })
+      await web.release('r1')
+    }
+    await restart()
+    await web.annotate({ [hand.pin]: null, [hand.reconcileRequestedAt]: 'now' })
+    await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+    const held = await web.untilReason(onFailure === 'Hold' ? 'Quarantined' : 'RolledBack')
+
+    t.match(held.status, { current: { tag: 'r1' }, quarantine: [{ tag: 'r3' }] })
+    t.notOk(held.status?.rollout)
+    t.notOk(held.status?.history?.some(({ tag }) => tag === 'r2'))
+  })
+}
+
+t.test(
+  'of a ConfigMap it is the content that is in quarantine, too: with another the same image is tried',
+  async (t) => {
+    const web = await loop.deliver('other-content', {
+      manifests: { configMap: { name: 'source' } },
+      rollout: { onFailure: 'Hold' },
+    })
+    const write = async (a: string) => {
+      const all = [settings({ a }), workload(web.namespace)].map((one) => JSON.stringify(one)).join('\n---\n')
+      if ((await web.object('v1/configmaps/source')) === undefined)
+        await web.create('v1/configmaps', { metadata: { name: 'source' }, data: { all } })
+      else await web.edit('v1/configmaps/source', { data: { all } })
+    }
+    await write('1')
+    web.registry.push({ hasBundle: false })
+    web.poll()
+    await web.release('r1')
+    await write('2')
+    web.registry.push({ hasBundle: false })
+    web.poll()
+    await web.untilAwaited('r2')
+    await web.fail()
+    await web.untilReason('RolloutFailed')
+    await web.annotate({ [hand.pin]: 'r1' })
+    await web.release('r1')
+    await restart()
+
+    await web.annotate({ [hand.pin]: null })
+    await web.untilReason('Quarantined')
+    await write('3')
+    await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
+
+    t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
+    t.match(await web.object(configMap), { data: { a: '3' } })
+  },
+)
+
 t.test('a retry rolls out what failed once more, once', async (t) => {
   const web = await rolledOutBadly('retry')
   await web.goBack()
@@ -355,14 +419,11 @@ const steps: Record<string, (web: Tenancy) => Promise<unknown>> = {
   'as it begins': (web) => web.until('the failure to be known', ({ status }) => status?.failed !== undefined),
   'while it waits': (web) => web.untilGoingBack(),
 }
-let epoch = 10
 for (const [when, until] of Object.entries(steps)) {
   t.test(`going back that is cut short ${when} is finished by the next leader`, async (t) => {
     const web = await rolledOutBadly('cut-short')
     await until(web)
-    await loop.stop()
-    epoch += 1
-    await loop.start(epoch)
+    await restart()
     await web.untilGoingBack()
     await web.rollOut()
 
@@ -393,6 +454,13 @@ async function rolledOutBadly(purpose: string, spec: TestSpec = {}): Promise<Ten
   await web.untilAwaited('r2')
   await web.fail()
   return web
+}
+
+/** Another leader goes on, with nothing in memory. */
+async function restart(): Promise<void> {
+  await loop.stop()
+  epoch += 1
+  await loop.start(epoch)
 }
 
 function isRolledBack({ status }: Delivery): boolean {

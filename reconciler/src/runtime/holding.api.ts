@@ -18,7 +18,7 @@ for (const level of levels) {
     const paused = await web.until('the pause to hold', isPaused)
 
     t.equal(conditionOf(paused, 'Paused')?.message, `${nameOf(level, web)} is paused`)
-    await web.untilEvent('Warning Paused')
+    await web.untilEvent('Warning Paused', /"yes"/)
     await annotateAt(level, [web], resumed)
     await web.until('the pause to end', (delivery) => !isPaused(delivery))
     await web.untilEvent('Normal NotPaused')
@@ -31,7 +31,7 @@ for (const level of levels) {
     await annotateAt(level, [web], { [hand.paused]: 'true', [hand.pauseMode]: 'release' })
     const paused = await web.until('the pause to hold', isPaused)
     t.equal(conditionOf(paused, 'Paused')?.message, `${nameOf(level, web)} is paused`)
-    await web.untilEvent('Warning Paused')
+    await web.untilEvent('Warning Paused', /"release"/)
 
     await web.edit(configMap, { data: { a: 'theirs' } })
     const told = await web.until('it to be told', ({ status }) => (status?.drifted ?? []).length > 0)
@@ -114,8 +114,30 @@ t.test('a pause in mid-rollout holds it, reports its health, and gives it its wh
   t.equal(conditionOf(held, 'Ready')?.reason, 'Paused')
 
   await new Promise((resolve) => setTimeout(resolve, 4_200))
-  await web.rollOut()
   t.match((await web.delivery()).status?.rollout, { phase: 'Waiting' }, 'not ended while it is paused')
+
+  const resumedAtMs = Math.floor(Date.now() / 1_000) * 1_000
+  await web.annotate({ [hand.paused]: null })
+  const fresh = await web.until('a deadline', ({ status }) => status?.rollout?.deadline !== undefined)
+  t.ok(Date.parse(fresh.status?.rollout?.deadline ?? '') >= resumedAtMs + 4_000, 'its whole time')
+  await web.rollOut()
+  t.match((await web.until('r1 to run', ({ status }) => status?.current?.tag === 'r1')).status, {
+    history: [{ tag: 'r1', outcome: 'Ready' }],
+  })
+})
+
+t.test('nothing ends while it is paused, though all its pods are ready by then', async (t) => {
+  const web = await loop.deliver('ready-meanwhile')
+  web.registry.push()
+  web.poll()
+  await web.untilAwaited('r1')
+  await web.annotate({ [hand.paused]: 'true' })
+  await web.until('the pause to hold', isPaused)
+
+  await web.rollOut()
+  await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
+  const held = await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+  t.match(held.status?.rollout, { phase: 'Waiting' })
 
   await web.annotate({ [hand.paused]: null })
   t.match((await web.until('r1 to run', ({ status }) => status?.current?.tag === 'r1')).status, {

@@ -70,6 +70,7 @@ async function untilPaused(t: Test, web: Tenancy, level: Level, mode: Mode): Pro
   const words = `${nameOf(level, web)} is paused${what} by ada: a test`
   t.equal(conditionOf(paused, 'Paused')?.message, words)
   t.match(paused.status?.summary, { state: 'Paused', held: words })
+  await web.untilEvent('Normal Paused', new RegExp(RegExp.escape(words)))
 }
 
 /** By the reconciler: as the account, or a copy of a release. The test is the administrator, and nobody else is there. */

@@ -14,9 +14,18 @@ export async function pruneObjects(turn: Turn, objects: Pick<ObjectStore, 'get' 
     turn.assertWritable(object)
     turn.assertNotPaused(object)
   }
-  await forEachObject(staleEntries(turn.status.inventory ?? []), async (entry) => {
-    await removeObject(entry, { turn, objects, assertRemovable })
-  })
+  try {
+    await forEachObject(staleEntries(turn.status.inventory ?? []), async (entry) => {
+      await removeObject(entry, { turn, objects, assertRemovable })
+    })
+  } catch (error) {
+    throw error instanceof AppError && error.kind === 'terminal' ? waitingFor(error) : error
+  }
+}
+
+/** What runs is well, whoever forbids to delete what is left of the release before: no event tells when that ends. */
+function waitingFor(cause: AppError): AppError {
+  return new AppError({ kind: 'waiting', reason: cause.reason, message: cause.message, cause })
 }
 
 export interface RemovalScope {

@@ -125,6 +125,46 @@ t.test('at rest nothing is asked of the API server, however often the registry i
   )
 })
 
+const atRest: Record<string, (web: Tenancy) => Promise<unknown>> = {
+  'after going back': async (web) => {
+    web.registry.push()
+    web.poll()
+    await web.untilAwaited('r2')
+    await web.fail()
+    await web.goBack()
+    await web.untilEvent('Normal RolledBack')
+  },
+  'while it is paused': async (web) => {
+    await web.annotate({ [hand.paused]: 'true' })
+    await web.untilEvent('Normal Paused')
+  },
+  'while it is stalled': async (web) => {
+    web.registry.attach(web.registry.push())
+    web.poll()
+    await web.untilReason('BundleAmbiguous')
+    await web.untilEvent('Warning BundleAmbiguous')
+  },
+}
+for (const [when, become] of Object.entries(atRest)) {
+  t.test(`${when} nothing is asked either`, async (t) => {
+    const web = await running('at-rest')
+    await become(web)
+    web.registry.asked.length = 0
+
+    const requests = await loop.requestsDuring(async () => {
+      for (let n = 1; n <= 3; n += 1) {
+        web.poll()
+        await loop.until(() => web.registry.asked.length >= n, 'the poll to be over')
+      }
+    })
+
+    t.same(
+      requests.map(({ verb, requestURI }) => `${verb} ${requestURI}`),
+      [],
+    )
+  })
+}
+
 t.test('a newer push supersedes a rollout under way', async (t) => {
   const web = await loop.deliver('superseded')
   web.registry.push()

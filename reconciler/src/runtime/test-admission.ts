@@ -7,10 +7,15 @@ export interface Refusal {
   readonly operations: ReadonlyArray<'CREATE' | 'UPDATE' | 'DELETE'>
   /** CEL: what is let through. Only what accounts ask is looked at; the test itself may do everything. */
   readonly unless: string
+  /** `Invalid`, which is a policy's default, is answered as 422. */
+  readonly reason?: 'Forbidden' | 'Invalid'
 }
 
 /** Refuses ConfigMaps, as something in the cluster may that somebody can mend. */
-export async function installRefusal(cluster: TestCluster, { label, operations, unless }: Refusal): Promise<void> {
+export async function installRefusal(
+  cluster: TestCluster,
+  { label, operations, unless, reason = 'Forbidden' }: Refusal,
+): Promise<void> {
   const group = '/apis/admissionregistration.k8s.io/v1'
   const resourceRules = [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations }]
   await cluster.create(`${group}/validatingadmissionpolicies`, {
@@ -20,7 +25,7 @@ export async function installRefusal(cluster: TestCluster, { label, operations, 
       matchConditions: [
         { name: 'accounts', expression: "request.userInfo.username.startsWith('system:serviceaccount:')" },
       ],
-      validations: [{ expression: unless, message: 'not now', reason: 'Forbidden' }],
+      validations: [{ expression: unless, message: 'not now', reason }],
     },
   })
   await cluster.create(`${group}/validatingadmissionpolicybindings`, {

@@ -414,19 +414,19 @@ export class Tenancy {
     return this.until(`${tag} to run`, ({ status }) => status?.current?.tag === tag && status.rollout === undefined)
   }
 
-  /** Waits for an Event of that type and reason. */
-  async untilEvent(event: string): Promise<void> {
+  /** Waits for an Event of that type and reason, and that says so. */
+  async untilEvent(event: string, says = /(?:)/): Promise<void> {
     await waitFor(
-      async () => (await this.#events()).includes(event) || undefined,
-      async () => `no ${event} among ${(await this.#events()).join(', ')}`,
+      async () => (await this.#events()).some(({ what, note }) => what === event && says.test(note)) || undefined,
+      async () => `no ${event} that says ${says} among ${JSON.stringify(await this.#events())}`,
       { timeoutMs: patienceMs, everyMs: 20 },
     )
   }
 
-  async #events(): Promise<readonly string[]> {
+  async #events(): Promise<ReadonlyArray<{ readonly what: string; readonly note: string }>> {
     const path = `/apis/events.k8s.io/v1/namespaces/${this.namespace}/events`
-    const { items } = await this.#request<{ items: { type: string; reason: string }[] }>('GET', path)
-    return items.map(({ type, reason }) => `${type} ${reason}`)
+    const { items } = await this.#request<{ items: { type: string; reason: string; note?: string }[] }>('GET', path)
+    return items.map(({ type, reason, note = '' }) => ({ what: `${type} ${reason}`, note }))
   }
 
   /** `apps/v1/deployments/web` or `v1/configmaps/settings` in this namespace. */

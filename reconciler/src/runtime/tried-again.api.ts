@@ -1,7 +1,10 @@
 import t from 'tap'
 import { maxAttempts } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
+import { operatorAnnotations as hand } from '../api/annotations.ts'
+import { installRefusal, labelNamespace } from './test-admission.ts'
 import { conditionOf, TestLoop, type Tenancy } from './test-loop.ts'
+import { settings, workload } from './test-registry.ts'
 
 t.setTimeout(400_000)
 
@@ -62,6 +65,53 @@ t.test('a further try that comes up runs, and nothing has failed any more', asyn
 
   t.match(status, { current: { tag: 'r2' }, previous: { tag: 'r1' }, history: [{ tag: 'r2', outcome: 'Ready' }] })
   t.notOk(status?.failed)
+})
+
+const holds = {
+  'a pause for releases': { [hand.paused]: 'true', [hand.pauseMode]: 'releases' },
+  'a pin to another': { [hand.pin]: 'r1' },
+}
+for (const [what, annotations] of Object.entries(holds)) {
+  t.test(`a further try that is due waits for as long as ${what} holds`, async (t) => {
+    const web = await rolledOut('held')
+    await web.untilAwaited('r2')
+    await meetQuota(web)
+    await web.goBack()
+    await web.annotate(annotations)
+    await restartLater()
+    await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
+    const held = await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+    t.notOk(held.status?.rollout)
+    t.match(held.status, { current: { tag: 'r1' } })
+
+    await web.annotate(Object.fromEntries(Object.keys(annotations).map((key) => [key, null])))
+
+    t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
+  })
+}
+
+t.test('what can not be deleted after going back holds up no further try', async (t) => {
+  const label = 'undeletable'
+  await installRefusal(loop.cluster, { label, operations: ['DELETE'], unless: 'false' })
+  const web = await loop.deliver('undeletable', { rollout: { timeout: '6s' } })
+  web.registry.push()
+  web.poll()
+  await web.release('r1')
+  await labelNamespace(loop.cluster, web.namespace, label, true)
+  web.registry.push({ documents: [settings({ a: '1' }), workload(web.namespace)] })
+  web.poll()
+  await web.untilAwaited('r2')
+  await meetQuota(web)
+  await web.untilGoingBack()
+  await web.rollOut()
+  const stuck = await web.until('its deletion to be refused', ({ status }) =>
+    /not now/.test(status?.summary?.held ?? ''),
+  )
+  t.match(stuck.status, { rollout: { phase: 'Pruning' }, failed: { revision: { tag: 'r2' } } })
+
+  await restartLater()
+
+  t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
 })
 
 /** A Delivery in which its first push runs, and whose second is about to be rolled out. */
