@@ -271,7 +271,8 @@ async function reconcilerMetrics(): Promise<ReadonlyMap<string, ExposedMetric>> 
   const told = createMetrics({ registries: ['contoso.azurecr.io'] })
   const of = { namespace: 'shop', name: 'storefront' }
   told.describe(of, { ...measureDelivery({ metadata: {}, spec: deliverySpec() }), pause: 'it is paused' })
-  told.pollSucceeded(of, 0, 0)
+  told.pollSucceeded(of, 0)
+  told.nextPollAt(of, 0)
   told.pushToReady(of, 1)
   return withoutDefaults((await told.expose()).body)
 }

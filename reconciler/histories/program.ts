@@ -154,6 +154,7 @@ const metrics: Metrics = {
   reconciled: () => {},
   polled: () => {},
   pollSucceeded: () => {},
+  nextPollAt: () => {},
   registryRequested: () => {},
   watchRestarted: () => {},
   eventLost: () => {},

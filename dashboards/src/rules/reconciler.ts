@@ -107,9 +107,10 @@ const perProcess: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassRegistryFailing',
-    // Of each: one of two that is away is polled less and less often, and would be a small part of all.
+    // Of each: one of two that is away is polled less and less often, and would be a small part of all. A repository to
+    // which nothing was pushed yet says nothing of its registry.
     expr: oneLine(`sum by (registry) (rate(windlass_polls_total{result="failed"}[10m]))
-      / sum by (registry) (rate(windlass_polls_total[10m])) > ${failedPolls}`),
+      / sum by (registry) (rate(windlass_polls_total{result!="notFound"}[10m])) > ${failedPolls}`),
     forS: 300,
     severity: 'warning',
     summary: 'More than half of the polls of {{ $labels.registry }} fail.',

@@ -469,6 +469,31 @@ t.test('polls are counted by the registry that was asked', async (t) => {
   )
 })
 
+t.test('a repository that is not there yet is no failure: when it is asked for again is told', async (t) => {
+  const { registry, poller, metrics, clock } = setUp(t)
+  registry.failure = new AppError({ kind: 'waiting', reason: 'RepositoryNotFound', message: '404' })
+
+  poller.follow(key, subject())
+  await settle()
+
+  const { body } = await metrics.expose()
+  t.match(body, 'windlass_polls_total{registry="contoso.azurecr.io",result="notFound"} 1')
+  t.notMatch(body, 'result="failed"')
+  const labels = '{delivery_namespace="team",delivery="web"}'
+  t.match(body, `windlass_next_poll_timestamp_seconds${labels} ${clock.nowMs() / 1000 + 30}`)
+  t.notMatch(body, `windlass_last_good_poll_timestamp_seconds${labels}`, 'it was not read completely')
+})
+
+t.test('after a poll that fails nothing says when the next one is due', async (t) => {
+  const { registry, poller, metrics } = setUp(t)
+  registry.failure = unavailable()
+
+  poller.follow(key, subject())
+  await settle()
+
+  t.notMatch((await metrics.expose()).body, 'windlass_next_poll_timestamp_seconds{')
+})
+
 t.test('what no adapter translated is counted as a bug, and tried again', async (t) => {
   const { registry, poller, metrics, clock } = setUp(t)
   const scan = registry.scan.bind(registry)

@@ -26,7 +26,7 @@ export interface PollerOptions {
   readonly random: () => number
   readonly jitterMs: number
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'polled' | 'pollSucceeded' | 'bug'>
+  readonly metrics: Pick<Metrics, 'polled' | 'pollSucceeded' | 'nextPollAt' | 'bug'>
   /** What the registry tells of this Delivery is another than before. */
   readonly onChange: (key: string) => void
 }
@@ -200,16 +200,16 @@ export class Poller {
   }
 
   #succeeded(key: string, entry: Entry, { scan, images }: RegistryRead): void {
-    const { clock, schedules, metrics, log, onChange } = this.#options
-    const { repository, schedule, timeZone } = entry.subject
-    metrics.polled(registryOf(repository), scan.kind)
+    const { clock, metrics, log, onChange } = this.#options
+    metrics.polled(registryOf(entry.subject.repository), scan.kind)
     entry.failures = 0
     entry.notBeforeMs = Number.NEGATIVE_INFINITY
     if (scan.kind === 'tooMany') {
       this.#tell(key, entry, tooManyTags(entry.subject, scan.atLeast))
       return
     }
-    metrics.pollSucceeded(labelsOf(key), clock.nowMs(), schedules.untilNextMs(schedule, timeZone))
+    metrics.pollSucceeded(labelsOf(key), clock.nowMs())
+    this.#tellNextPoll(key, entry)
     const isSame = entry.images?.length === 0 && images.length === 0
     const isNews = entry.images === undefined || entry.problem !== undefined || (scan.kind !== 'unchanged' && !isSame)
     if (scan.kind === 'empty') delete entry.head
@@ -223,7 +223,10 @@ export class Poller {
 
   #failed(key: string, entry: Entry, error: unknown): void {
     const { clock, random, metrics, log } = this.#options
-    metrics.polled(registryOf(entry.subject.repository), 'failed')
+    const isMissing = error instanceof AppError && error.reason === 'RepositoryNotFound'
+    metrics.polled(registryOf(entry.subject.repository), isMissing ? 'notFound' : 'failed')
+    // Before the first push that is how it is: the registry was asked, and answered.
+    if (isMissing) this.#tellNextPoll(key, entry)
     if (!(error instanceof AppError)) {
       metrics.bug()
       log.error({ delivery: key, err: error }, 'poll failed with a bug')
@@ -238,6 +241,11 @@ export class Poller {
     }
     log.warn({ delivery: key, reason: problem.reason, err: error }, 'poll failed')
     this.#tell(key, entry, problem)
+  }
+
+  #tellNextPoll(key: string, { subject: { schedule, timeZone } }: Entry): void {
+    const { clock, schedules, metrics } = this.#options
+    metrics.nextPollAt(labelsOf(key), clock.nowMs() + schedules.untilNextMs(schedule, timeZone))
   }
 
   #tell(key: string, entry: Entry, problem: Problem): void {

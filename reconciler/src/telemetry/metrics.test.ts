@@ -107,7 +107,8 @@ t.test('nothing is left of a Delivery that is forgotten, and others stay', async
     metrics.describe(delivery, { ...state, pause: 'the Delivery is paused' })
     metrics.rolloutEnded(delivery, 'ready')
     metrics.pushToReady(delivery, 12_000)
-    metrics.pollSucceeded(delivery, 1_767_323_045_000, 30_000)
+    metrics.pollSucceeded(delivery, 1_767_323_045_000)
+    metrics.nextPollAt(delivery, 1_767_323_075_000)
     metrics.driftCorrected(delivery, 2)
   }
 

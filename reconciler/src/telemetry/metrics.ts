@@ -10,7 +10,7 @@ export interface DeliveryLabels {
 export const reconcileResults = ['done', 'waiting', 'retry', 'stalled', 'aborted', 'bug'] as const
 export type ReconcileResult = (typeof reconcileResults)[number]
 
-export const pollResults = ['unchanged', 'changed', 'empty', 'tooMany', 'failed'] as const
+export const pollResults = ['unchanged', 'changed', 'empty', 'tooMany', 'notFound', 'failed'] as const
 export type PollResult = (typeof pollResults)[number]
 
 export const rolloutOutcomes = ['ready', 'failed', 'superseded'] as const
@@ -34,8 +34,10 @@ export interface Metrics {
   expose(): Promise<{ readonly contentType: string; readonly body: string }>
   reconciled(result: ReconcileResult, durationMs: number): void
   polled(registry: string, result: PollResult): void
-  /** The registry was read completely, and is to be read again so many milliseconds later. */
-  pollSucceeded(delivery: DeliveryLabels, atMs: number, untilNextMs: number): void
+  /** The registry was read completely. */
+  pollSucceeded(delivery: DeliveryLabels, atMs: number): void
+  /** The registry answered, and is to be read again then. */
+  nextPollAt(delivery: DeliveryLabels, atMs: number): void
   /** `result` is a class of answers, as `2xx` or `network`, never a text of the registry's. */
   registryRequested(registry: string, result: string): void
   watchRestarted(cause: WatchRestartCause): void
@@ -101,11 +103,8 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
       series.reconcileDuration.observe(durationMs / 1000)
     },
     polled: (name, result) => series.polls.inc({ registry: name, result }),
-    pollSucceeded(delivery, atMs, untilNextMs) {
-      const { lastGoodPoll, nextPoll } = series.perDelivery
-      lastGoodPoll.set(labelsOf(delivery), atMs / 1000)
-      nextPoll.set(labelsOf(delivery), (atMs + untilNextMs) / 1000)
-    },
+    pollSucceeded: (delivery, atMs) => series.perDelivery.lastGoodPoll.set(labelsOf(delivery), atMs / 1000),
+    nextPollAt: (delivery, atMs) => series.perDelivery.nextPoll.set(labelsOf(delivery), atMs / 1000),
     registryRequested: (name, result) => series.registryRequests.inc({ registry: name, result }),
     watchRestarted: (cause) => series.watchRestarts.inc({ cause }),
     eventLost: () => series.lostEvents.inc(),
@@ -217,7 +216,7 @@ function definePerDelivery(registry: Registry) {
     ),
     nextPoll: gauge(
       'windlass_next_poll_timestamp_seconds',
-      'When the registry is to be read for it next, by its schedule, since it was last read completely.',
+      'When the registry is to be read for it next, by its schedule, since it was last read completely, or had no such repository.',
     ),
     corrections: new Counter({
       name: 'windlass_drift_corrections_total',

@@ -33,6 +33,9 @@ const polls = (unchanged: string, failed: string, registry = 'contoso.azurecr.io
   [`windlass_polls_total{pod="a",registry="${registry}",result="unchanged"}`]: unchanged,
   [`windlass_polls_total{pod="a",registry="${registry}",result="failed"}`]: failed,
 })
+const missing = (polled: string): Series => ({
+  'windlass_polls_total{pod="a",registry="contoso.azurecr.io",result="notFound"}': polled,
+})
 const contosoFails = {
   labels: { registry: 'contoso.azurecr.io' },
   summary: 'More than half of the polls of contoso.azurecr.io fail.',
@@ -273,6 +276,20 @@ const ofProcess: readonly AlertCase[] = [
     series: polls('0+9x30', '0+1x30'),
     at: '20m',
     fires: [],
+  },
+  {
+    alert: 'WindlassRegistryFailing',
+    says: 'of the one repository that there is nothing was pushed yet',
+    series: { ...polls('0x30', '0x30'), ...missing('0+2x30') },
+    at: '20m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassRegistryFailing',
+    says: 'all polls fail but those of repositories to which nothing was pushed yet',
+    series: { ...polls('0x30', '0+2x30'), ...missing('0+4x30') },
+    at: '20m',
+    fires: [contosoFails],
   },
   { alert: 'WindlassRegistryFailing', says: 'nothing is polled', series: polls('5x30', '5x30'), at: '20m', fires: [] },
   {
