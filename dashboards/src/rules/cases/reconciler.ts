@@ -181,9 +181,32 @@ const ofDeliveries: readonly AlertCase[] = [
   {
     alert: 'WindlassPollTooOld',
     says: 'there was none since the start',
-    series: { [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x20' },
+    series: {
+      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x20',
+      [`windlass_delivery_stalled{${ofDelivery}}`]: '0x20',
+    },
     at: '10m',
     fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'it is stalled, and not polled any more: another alert tells',
+    series: {
+      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x40',
+      [`windlass_delivery_stalled{${ofDelivery}}`]: '1x40',
+    },
+    at: '25m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'it stalled before it was ever polled',
+    series: {
+      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x20',
+      [`windlass_delivery_stalled{${ofDelivery}}`]: '1x20',
+    },
+    at: '10m',
+    fires: [],
   },
   {
     alert: 'WindlassPollTooOld',
