@@ -35,6 +35,11 @@ function durations(within: string, all: string): Series {
   }
 }
 
+/** Nobody asks for 50 minutes; then one answer a minute, of which each fourth is slow: four within twenty minutes. */
+const fewSlow = durations('0x50 1+1x2 3+1x3 6+1x3 9+1x3 12+1x4', '0x50 1+1x19')
+/** So it goes on: eight within 32 minutes. */
+const moreSlow = durations('0x50 1+1x2 3+1x3 6+1x3 9+1x3 12+1x3 15+1x3 18+1x3 21+1x3 24', '0x50 1+1x31')
+
 function up(...pods: readonly string[]): Series {
   return Object.fromEntries(
     pods.map((values, index) => [`up{job="predictor",namespace="predictor",pod="p${index}"}`, values]),
@@ -223,6 +228,27 @@ export const predictorCases: readonly AlertCase[] = [
     says: 'one in twenty is no matter for the night',
     series: durations('0+950x40', '0+1000x40'),
     at: '30m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorLatencyBudgetBurningFast',
+    says: 'four of sixteen answers, where no more come in an hour',
+    series: fewSlow,
+    at: '66m',
+    fires: [],
+  },
+  {
+    alert: 'PredictorLatencyBudgetBurningFast',
+    says: 'eight of 32 answers',
+    series: moreSlow,
+    at: '82m',
+    fires: [{ labels: inPredictor, summary: slowFast }],
+  },
+  {
+    alert: 'PredictorLatencyBudgetBurningSlowly',
+    says: 'four of twenty answers, where no more come in a day',
+    series: fewSlow,
+    at: '70m',
     fires: [],
   },
   {
