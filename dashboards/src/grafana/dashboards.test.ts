@@ -1,6 +1,7 @@
 import t from 'tap'
 import { dashboardExpressions, dashboards, panelsOf } from '../promql/expressions.ts'
 import { selectorsOf } from '../promql/selectors.ts'
+import { priceRoutes } from '../promql/vocabulary.ts'
 
 const chosenSource = { type: 'prometheus', uid: '${datasource}' }
 
@@ -58,3 +59,13 @@ for (const dashboard of dashboards) {
     for (const { expr = '' } of marks) t.match(expr, /windlass_(delivery_state|rollouts_total)\{/)
   })
 }
+
+t.test('a pod that is drained, whose /readyz says 503, looks neither overloaded nor failing', async (t) => {
+  const [predictor] = dashboards
+  const asked = (title: string) =>
+    (predictor === undefined ? [] : dashboardExpressions(predictor))
+      .filter(({ origin }) => origin.endsWith(title))
+      .flatMap(({ expr }) => selectorsOf(expr).map(({ text }) => text))
+  t.match(asked('Refused for overload'), [priceRoutes])
+  t.match(asked('Errors by status'), ['route!="/readyz"'])
+})

@@ -114,11 +114,12 @@ function red(): readonly Builder<Panel>[] {
     graph({
       ...common,
       title: 'Errors by status',
-      description: 'Answers a second with a status of 400 and above. 4xx are the clients’, 5xx the service’s.',
+      description:
+        'Answers a second with a status of 400 and above. 4xx are the clients’, 5xx the service’s. Not of /readyz, which says 503 in each rollout.',
       unit: units.RequestsPerSecond,
       queries: [
         {
-          expr: `sum by (status) (rate(http_requests_total{${pods}, status=~"[45].."}[$__rate_interval]))`,
+          expr: `sum by (status) (rate(http_requests_total{${pods}, route!="/readyz", status=~"[45].."}[$__rate_interval]))`,
           legend: '{{status}}',
         },
       ],
@@ -207,11 +208,12 @@ function bySymbol(): readonly Builder<Panel>[] {
 function refusals(): Builder<Panel> {
   return graph({
     title: 'Refused for overload',
-    description: 'Answers of 503 a second: the event loop was late, and work was refused before it queued up.',
+    description:
+      'Answers of 503 on prices a second: the event loop was late, and work was refused before it queued up.',
     unit: units.RequestsPerSecond,
     queries: [
       {
-        expr: `sum by (pod) (rate(http_requests_total{${pods}, status="503"}[$__rate_interval]))`,
+        expr: `sum by (pod) (rate(http_requests_total{${prices}, status="503"}[$__rate_interval]))`,
         legend: '{{pod}}',
       },
     ],
