@@ -2,8 +2,9 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Registry } from 'prom-client'
 import { clientErrorHandler } from './client-error.ts'
 import type { Config } from './config.ts'
+import { limitConnections, type ConnectionLimits } from './connections.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { serverLimits } from './limits.ts'
+import { limits, serverLimits } from './limits.ts'
 import { catalogue } from './model/catalogue.ts'
 import { createMarket } from './model/market.ts'
 import { bodiesPlugin } from './plugins/bodies.ts'
@@ -26,11 +27,12 @@ export interface AppOptions {
   readonly logger: FastifyBaseLogger
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  readonly connectionLimits?: ConnectionLimits
 }
 
 /** The whole service but the process around it. */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, lifecycle, registry, logger, now } = options
+  const { config, lifecycle, registry, logger, now, connectionLimits = limits.connections } = options
   const app = Fastify({
     ...serverLimits,
     loggerInstance: logger,
@@ -43,8 +45,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     return503OnClosing: false,
   })
 
-  app.addHook('onSend', (_request, reply, payload, next) => {
-    if (lifecycle.isDraining) reply.header('connection', 'close')
+  const connections = limitConnections(app.server, connectionLimits, registry)
+  app.addHook('onSend', (request, reply, payload, next) => {
+    if (lifecycle.isDraining || connections.isSurplus(request.raw.socket)) reply.header('connection', 'close')
     next(null, payload)
   })
   // What was answered in part when the draining began had promised to keep its connection.
@@ -65,7 +68,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(metricsRoutes, { registry })
   const counts = createPriceCounts(registry, catalogue)
   await app.register(async (prices) => {
-    await prices.register(overloadPlugin, { maxEventLoopDelayMs: config.maxEventLoopDelayMs })
+    await prices.register(overloadPlugin, { maxEventLoopDelayMs: config.maxEventLoopDelayMs, connections })
     await prices.register(quoteRoutes, { catalogue, counts, now })
     await prices.register(predictRoutes, { market: createMarket(config.seed, catalogue), counts, now })
   })

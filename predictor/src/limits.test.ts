@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
+import type { AppOptions } from './app.ts'
 import { errorCodes, type ErrorCode } from './errors.ts'
 import { limits } from './limits.ts'
 import { openApp } from './testing.ts'
@@ -99,8 +100,7 @@ t.test('a client that is refused and does not hang up is let go all the same', {
   for (const [name, refused] of Object.entries(stubborn)) {
     t.match(await refused, /^HTTP\/1\.1 40[58] /, name)
   }
-  const count = promisify((done: (error: Error | null, open: number) => void) => server.app.server.getConnections(done))
-  while ((await count()) > 0) await sleep(100)
+  await until(async () => (await count(server.app)) === 0)
   t.pass('none is left')
 })
 
@@ -155,19 +155,56 @@ t.test('garbage behind a request does not end up in the answer to it', async (t)
   t.notMatch(answer, /HTTP\/1\.1 400/)
 })
 
-t.test('beyond the limit of connections new ones are closed, and those that are there are served', async (t) => {
-  const server = await listen(t)
-  t.equal(server.app.server.maxConnections, limits.connections)
-  server.app.server.maxConnections = 2
-  const kept = [connect(server.port, '127.0.0.1'), connect(server.port, '127.0.0.1')] as const
-  t.teardown(() => kept.forEach((socket) => socket.destroy()))
-  for (const socket of kept) {
-    socket.write(head('GET /health HTTP/1.1', 'Host: x'))
-    await once(socket, 'data')
+t.test('beyond the limit of connections probes are answered and prices refused, once on each', async (t) => {
+  const server = await listen(t, { connectionLimits: { served: 2, surplus: 2 } })
+  const kept = await Promise.all([keep(t, server.port), keep(t, server.port)])
+
+  for (const url of ['/health', '/livez', '/readyz', '/metrics', '/version']) {
+    const answer = await exchange(server.port, head(`GET ${url} HTTP/1.1`, 'Host: x').repeat(2))
+    t.match(answer, /^HTTP\/1\.1 200 OK\r\n/, url)
+    t.match(answer, /\r\nconnection: close\r\n/i, url)
+    t.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1, `${url} is answered once`)
   }
-  t.equal(await exchange(server.port, head('GET /health HTTP/1.1', 'Host: x', close)), '')
-  kept[0].write(head('GET /health HTTP/1.1', 'Host: x'))
-  t.match(String((await once(kept[0], 'data'))[0]), /^HTTP\/1\.1 200 OK/)
+  for (const line of ['GET /quote?symbol=BTC HTTP/1.1', 'POST /predict?symbol=BTC HTTP/1.1']) {
+    const answer = await exchange(server.port, head(line, 'Host: x'))
+    t.match(answer, /\r\nconnection: close\r\n/i, line)
+    t.match(answer, /\r\nretry-after: 1\r\n/i, line)
+    t.match(parse(answer), { status: 503, body: { detail: { error: 'overloaded' } } }, line)
+  }
+
+  t.match(await ask(kept[0], '/quote?symbol=BTC'), /^HTTP\/1\.1 200 OK/, 'those that were there are served as before')
+  kept[1].destroy()
+  await until(async () => (await count(server.app)) === 1)
+  t.match(
+    await ask(await keep(t, server.port), '/quote?symbol=BTC'),
+    /^HTTP\/1\.1 200 OK/,
+    'a place that is free is taken',
+  )
+})
+
+t.test(
+  'beyond both limits of connections new ones are closed and counted, and those that are there are served',
+  async (t) => {
+    const server = await listen(t, { connectionLimits: { served: 1, surplus: 1 } })
+    const kept = await keep(t, server.port)
+    const dropped = async () =>
+      /^predictor_dropped_connections_total (\d+)$/m.exec((await server.app.inject('/metrics')).payload)?.[1]
+    t.equal(await dropped(), '0')
+    const silent = connect(server.port, '127.0.0.1')
+    t.teardown(() => silent.destroy())
+    await until(async () => (await count(server.app)) === 2)
+
+    t.equal(await exchange(server.port, head('GET /health HTTP/1.1', 'Host: x', close)), '')
+
+    t.equal(await dropped(), '1')
+    t.match(await ask(kept, '/health'), /^HTTP\/1\.1 200 OK/)
+  },
+)
+
+t.test('as it is shipped, it serves 2 000 connections and takes a thousand more', async (t) => {
+  const { server } = await openApp(t)
+  t.same(limits.connections, { served: 2_000, surplus: 1_000 })
+  t.equal(server.maxConnections, 3_000)
 })
 
 const close = 'Connection: close'
@@ -175,10 +212,35 @@ const tunnel = head('CONNECT other.test:443 HTTP/1.1', 'Host: x')
 /** The largest answer. */
 const bundle = 'GET /docs/static/swagger-ui-bundle.js HTTP/1.1'
 
-async function listen(t: Test): Promise<{ readonly app: FastifyInstance; readonly port: number }> {
-  const app = await openApp(t)
+async function listen(
+  t: Test,
+  overrides: Partial<AppOptions> = {},
+): Promise<{ readonly app: FastifyInstance; readonly port: number }> {
+  const app = await openApp(t, overrides)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return { app, port: (app.server.address() as AddressInfo).port }
+}
+
+/** How many connections are open. */
+function count({ server }: FastifyInstance): Promise<number> {
+  return promisify((done: (error: Error | null, open: number) => void) => server.getConnections(done))()
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(100)
+}
+
+/** A connection that was answered once, and stays open. */
+async function keep(t: Test, port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  await ask(socket, '/health')
+  return socket
+}
+
+async function ask(socket: Socket, url: string): Promise<string> {
+  socket.write(head(`GET ${url} HTTP/1.1`, 'Host: x'))
+  return String((await once(socket, 'data'))[0])
 }
 
 function head(line: string, ...headers: readonly string[]): string {

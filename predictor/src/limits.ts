@@ -19,8 +19,11 @@ export const limits = {
    * 90 s, NGINX 60 s): closed from here, it can take a request that was just sent with it.
    */
   idleMs: 120_000,
-  /** At a time; what comes beyond is closed at once, so that those who only hold connections can not use up memory. */
-  connections: 2_000,
+  /**
+   * So that those who only hold connections can neither use up memory nor keep probes away: a surplus one is answered
+   * once, on prices with 503, and what comes beyond is closed at once.
+   */
+  connections: { served: 2_000, surplus: 1_000 },
 } as const
 
 /** The part of them that the framework and Node's HTTP server see to. */

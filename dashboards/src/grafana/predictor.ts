@@ -209,7 +209,7 @@ function refusals(): Builder<Panel> {
   return graph({
     title: 'Refused for overload',
     description:
-      'Answers of 503 on prices a second: the event loop was late, and work was refused before it queued up.',
+      'Answers of 503 on prices a second: the event loop was late, or connections were too many, and work was refused before it queued up.',
     unit: units.RequestsPerSecond,
     queries: [
       {

@@ -6,7 +6,6 @@ import { limits } from '../limits.ts'
 
 /** Refuses what the HTTP server lets pass, or would answer with an empty body or none at all. */
 export const limitsPlugin = fp((app: FastifyInstance, _options: object, done: () => void) => {
-  app.server.maxConnections = limits.connections
   app.addHook('onRequest', ({ raw }, _reply, next) => {
     if ((raw.url?.length ?? 0) > limits.url) return next(new ApiError('uri_too_long'))
     // RFC 9112, section 3.2.
