@@ -47,6 +47,13 @@ t.test('who has something to ask gets through', async (t) => {
   for (const [what, attempt] of Object.entries(needed)) t.equal(verdictOn(attempt), 'allowed', what)
 })
 
+t.test('the predictor would let in checks of the reconciler, whose own policy does not let them out yet', async (t) => {
+  const check = tcp(reconciler, predictor, 8080)
+  const ofPredictor = policies.filter(({ metadata }) => metadata.namespace === predictor.namespace)
+  t.equal(judge(check, ofPredictor, namespaces).kind, 'allowed')
+  t.match(judge(check, policies, namespaces), { kind: 'denied', direction: 'egress' })
+})
+
 t.test('who has not does not', async (t) => {
   const forbidden = forbiddenConnections({ predictor, reconciler, prometheus, ingress, nodeIp: '10.0.0.5' })
   for (const [what, attempt] of Object.entries(forbidden)) t.equal(verdictOn(attempt), 'denied', what)
