@@ -8,6 +8,7 @@ import { json, type Recording } from '../recordings/recording.ts'
 import { runStep } from '../run-steps.ts'
 import { monitoring } from '../steps/monitoring.ts'
 import { recordedWorld, type TestWorld } from '../testing.ts'
+import { linkNotes } from './link-notes.ts'
 import { ruleDeployment } from './rule-deployment.ts'
 
 const template = await readFile(join(checkout, 'dashboards', 'azure', 'prometheus-rule-groups.json'), 'utf8')
@@ -59,6 +60,9 @@ function listed(names: readonly string[], tags: Readonly<Record<string, string>>
   }
 }
 
+/** What is said of the links of alerts, which is as the checkout is. */
+const notesOnLinks = linkNotes(await readFile(join(checkout, 'dashboards', 'rules', 'windlass.rules.yaml'), 'utf8'))
+
 const isChange = (line: string): boolean => line.startsWith('az deployment')
 
 /** What Azure is told; the monitors are applied to a real API server in the end-to-end test. */
@@ -109,7 +113,7 @@ t.test('alerts go to the action group of the environment, with each deployment',
   for (const line of made) t.match(line, ` actionGroupId=${actionGroupId} `)
   const context = world.context()
   t.match(await monitoring.find(context), { isDone: true, detail: `alerts go to ${actionGroupId}` })
-  t.same(context.notes, [])
+  t.same(context.notes, notesOnLinks)
 })
 
 t.test('an action group that is named later is a change', async (t) => {
@@ -128,7 +132,9 @@ t.test('without one it is said that nobody is told, and what to do', async (t) =
   t.match(detail, /nobody is told of alerts, for monitoring\.actionGroupId is not set/)
   t.match(context.notes, [
     /^Nobody is told of alerts yet: name an action group by monitoring\.actionGroupId in \S+prod\.json/,
+    ...notesOnLinks,
   ])
+  t.equal(context.notes.length, 1 + notesOnLinks.length)
   await deployRules(world)
   const made = world.ran.filter(isChange)
   t.equal(made.length, 1)
