@@ -1,4 +1,5 @@
 import t from 'tap'
+import { operatorAnnotations as hand } from '../api/annotations.ts'
 import { apiVersion, kind, plural, type Delivery } from '../api/delivery.ts'
 import { AppError } from '../core/errors.ts'
 import { retryDelayMs } from '../core/retry.ts'
@@ -72,6 +73,20 @@ t.test('two bundles of one revision are refused, and a newer push is not held up
   web.poll()
 
   t.match((await web.release('r2')).status, { current: { tag: 'r2' } })
+})
+
+t.test('where the newest is refused none older is tried, also one that was never rolled out', async (t) => {
+  const web = await running('refused-newest')
+  web.registry.push()
+  web.registry.attach(web.registry.push())
+  web.poll()
+  await web.untilReason('BundleAmbiguous')
+
+  await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
+  const held = await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+
+  t.match(held.status, { current: { tag: 'r1' }, candidate: { tag: 'r3' }, highWater: { tag: 'r1' } })
+  t.notOk(held.status?.rollout)
 })
 
 t.test('a refused tag that is deleted is forgotten', async (t) => {
@@ -326,12 +341,9 @@ const refusedImages: Record<string, { purpose: string; push: (web: Tenancy) => v
     push: ({ registry }) => registry.push({ sequence: undefined }),
     reason: 'SequenceMissing',
   },
-  'where the newest is no image that can be run, what runs stays, none older is tried, and the next is taken': {
+  'where the newest is no image that can be run, what runs stays, and the next is taken': {
     purpose: 'no-image',
-    push: ({ registry }) => {
-      registry.push()
-      registry.spoil(registry.push().digest)
-    },
+    push: ({ registry }) => registry.spoil(registry.push().digest),
     reason: 'ImageInvalid',
   },
 }
@@ -349,8 +361,7 @@ for (const [sentence, { purpose, push, reason }] of Object.entries(refusedImages
 
     web.registry.push()
     web.poll()
-    const { latest } = web.registry
-    t.match((await web.release(latest)).status, { current: { tag: latest }, previous: { tag: 'r1' } })
+    t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
   })
 }
 
