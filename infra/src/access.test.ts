@@ -132,7 +132,7 @@ t.test(
     for (const mode of modes) {
       for (const { stack, attributes, address } of stacks[mode].ofType('azurerm_role_assignment')) {
         const role = roleOf(stacks[mode], { stack, attributes })
-        if (role === 'Role Based Access Control Administrator') continue
+        if (role === 'Role Based Access Control Administrator' || role === 'Storage Blob Data Contributor') continue
         if (!(role in accessOfRole)) {
           t.notOk('condition' in attributes, address)
           continue
@@ -238,6 +238,28 @@ t.test('who applies may give and take the roles of the stacks, and no other', as
     const ids = /GuidEquals \{([^}]*)\}/.exec(condition)?.[1] ?? ''
     t.equal(condition, `${limit('write', 'Request', ids)} AND ${limit('delete', 'Resource', ids)}`)
     t.strictSame(ids.split(', ').toSorted(), [...given].toSorted())
+  }
+})
+
+t.test('who applies writes the state of what the pipeline applies, and that of the stack base never', async (t) => {
+  for (const mode of modes) {
+    const found = stacks[mode]
+    const keyOf = (stack: 'base' | 'platform' | 'cluster') =>
+      (found.stacks[stack].terraform['backend'] as { azurerm: { key: string } }).azurerm.key
+    const [assignment, another] = found
+      .ofType('azurerm_role_assignment')
+      .filter((it) => roleOf(found, it) === 'Storage Blob Data Contributor')
+    t.equal(another, undefined)
+    const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
+    const writes = ['write', 'add/action', 'delete', 'move/action']
+    const isPath = (stack: 'platform' | 'cluster') => `@Resource[${blobs}:path] StringEquals '${keyOf(stack)}'`
+    t.match(assignment?.attributes, {
+      condition:
+        `((${writes.map((verb) => `!(ActionMatches{'${blobs}/${verb}'})`).join(' AND ')}) OR ` +
+        `(${isPath('platform')} OR ${isPath('cluster')}))`,
+      condition_version: '2.0',
+    })
+    t.notMatch(assignment?.attributes['condition'], keyOf('base'))
   }
 })
 

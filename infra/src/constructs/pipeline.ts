@@ -1,5 +1,7 @@
+import { stateKey } from '../backend.ts'
 import type { Config } from '../config.ts'
 import { grant, roles, type RoleName } from '../roles.ts'
+import type { StackName } from '../stack.ts'
 import { Construct, RoleDefinition, TerraformOutput, type ResourceGroup } from '../tf.ts'
 import { createIdentity, federate } from './identity.ts'
 
@@ -17,6 +19,9 @@ const grantedByStacks: readonly RoleName[] = [
   'Storage Queue Data Message Processor',
   'Storage Queue Data Message Sender',
 ]
+
+/** What the pipeline applies. The state of `base` is read by it, for what its stacks take from there. */
+const appliedByPipeline: readonly StackName[] = ['platform', 'cluster']
 
 export interface PipelineOptions {
   /** Where its identities live. */
@@ -72,7 +77,8 @@ function createApplier(scope: Construct, config: Config, { stateGroup, container
     principalId,
     role: 'Storage Blob Data Contributor',
     on: containerId,
-    description: 'Applies write the state',
+    condition: onlyBlobs(appliedByPipeline.map((name) => stateKey(config, name))),
+    description: 'Applies write the state of the stacks that the pipeline applies, and read that of base',
   })
   const locks = createRole(scope, 'lock', config, groups, {
     purpose: 'keeps locks',
@@ -134,4 +140,18 @@ function onlyRoles(names: readonly RoleName[]): string {
     `(!(ActionMatches{'Microsoft.Authorization/roleAssignments/${verb}'}) OR ` +
     `(@${attribute}[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${ids}}))`
   return `${limit('write', 'Request')} AND ${limit('delete', 'Resource')}`
+}
+
+/**
+ * Limits what is written, moved and deleted to some blobs; all may be read. An owner of the subscription applies `base`
+ * by its state: whoever could write that would have the owner do what it says.
+ * https://learn.microsoft.com/azure/storage/blobs/storage-auth-abac-attributes
+ */
+function onlyBlobs(paths: readonly string[]): string {
+  const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
+  const isAnotherAction = ['write', 'add/action', 'delete', 'move/action']
+    .map((verb) => `!(ActionMatches{'${blobs}/${verb}'})`)
+    .join(' AND ')
+  const isOurs = paths.map((path) => `@Resource[${blobs}:path] StringEquals '${path}'`).join(' OR ')
+  return `((${isAnotherAction}) OR (${isOurs}))`
 }

@@ -12,7 +12,8 @@ export interface Base {
 
 /**
  * What must be there before a pipeline can act: the state, the resource groups, and the pipeline's own identities. A
- * person with rights on the subscription applies it; no pipeline could widen its own rights here.
+ * person with rights on the subscription applies it: the pipeline has no rights on the state's group, and reads the state
+ * of this stack without writing it.
  */
 export function createBase(app: App, config: Config): Base {
   const stack = createStack(app, 'base', config)
