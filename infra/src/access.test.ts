@@ -27,7 +27,7 @@ const onBothGroups = (role: string): Right[] => [
 const all = ['predictor', 'windlass']
 const stacks = {
   abac: synthesizeExample('prod'),
-  acrPull: synthesizeExample('prod', { registry: { roles: 'acrPull' } }),
+  acrPull: synthesizeExample('prod', { registry: { roles: 'acrPull', untaggedRetentionDays: null } }),
   dev: synthesizeExample('dev'),
 } as const
 type Mode = keyof typeof stacks

@@ -180,6 +180,12 @@ const refusals: readonly Refusal[] = [
     says: /registry\.untaggedRetentionDays needs registry\.sku Premium/,
   },
   {
+    title: 'retention of what has no tag, where nothing is locked',
+    profile: 'prod',
+    change: override('registry', { roles: 'acrPull' }),
+    says: /registry\.untaggedRetentionDays must be null where registry\.roles is acrPull/,
+  },
+  {
     title: 'a data endpoint without Premium',
     change: override('registry', { dataEndpoint: true }),
     says: /registry\.dataEndpoint needs registry\.sku Premium/,
@@ -395,6 +401,11 @@ t.test('as many repositories as there are, where no role has a condition', async
   const delivered = Array.from({ length: 200 }, (_, index) => `app-${index}`)
   const environment = merge(exampleEnvironment('dev'), override('registry', { roles: 'acrPull' }))
   t.strictSame(problemsOf(merge(environment, { repositories: { delivered } })), [])
+})
+
+t.test('a registry of the older mode is taken on Premium too, once nothing is deleted for want of a tag', async (t) => {
+  const registry = { roles: 'acrPull', untaggedRetentionDays: null }
+  t.strictSame(problemsOf(merge(exampleEnvironment('prod'), override('registry', registry))), [])
 })
 
 t.test('all problems are told at once', async (t) => {

@@ -36,7 +36,7 @@ const examples = [
   synthesizeExample('prod', {
     network: { apiServerSubnetCidr: '10.40.4.0/28' },
     cluster: { apiServer: 'vnetIntegration', advancedNetworking: true, keyVaultSecrets: true },
-    registry: { allowedIpRanges: ['198.51.100.0/24'], roles: 'acrPull' },
+    registry: { allowedIpRanges: ['198.51.100.0/24'], roles: 'acrPull', untaggedRetentionDays: null },
   }),
 ]
 

@@ -94,6 +94,12 @@ function registryProblems({ registry, network }: Settings): string[] {
   for (const [key, isSet] of premiumOnly) {
     if (isSet && !isPremium) found.push(`${key} needs registry.sku Premium, which is ${registry.sku}`)
   }
+  if (registry.roles === 'acrPull' && registry.untaggedRetentionDays !== null) {
+    found.push(
+      'registry.untaggedRetentionDays must be null where registry.roles is acrPull: nothing is locked there, ' +
+        'so bundles of releases would go with what has no tag',
+    )
+  }
   if (registry.allowedIpRanges.length > 0 && network.outbound !== 'natGateway') {
     found.push(
       "registry.allowedIpRanges needs network.outbound natGateway: without a fixed address the cluster's pulls would be denied",
