@@ -357,6 +357,11 @@ const refusals: readonly Refusal[] = [
     says: /releaseSubject: .* must end with an environment/,
   },
   {
+    title: 'a plan for every pull request, where the workflow plans in an environment',
+    change: { github: { planSubject: 'repo:contoso/windlass:pull_request' } },
+    says: /planSubject: 'repo:contoso\/windlass:pull_request' must end with an environment/,
+  },
+  {
     title: 'two identities for one subject',
     change: { github: { retentionSubject: 'repo:contoso/windlass:environment:dev-release' } },
     says: /github\.retentionSubject and github\.releaseSubject are the same subject/,

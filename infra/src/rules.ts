@@ -55,7 +55,7 @@ function subjectProblems(github: Environment['github']): string[] {
   for (const [key, subject] of subjects) {
     if (!subject.startsWith('repo:')) found.push(`github.${key}: '${subject}' must begin with repo:`)
     if (subject.includes('*')) found.push(`github.${key}: '${subject}' has a wildcard; a credential is for one subject`)
-    if (key !== 'planSubject' && !/:environment:[^:]+$/.test(subject)) {
+    if (!/:environment:[^:]+$/.test(subject)) {
       found.push(`github.${key}: '${subject}' must end with an environment, whose rules guard it`)
     }
     const twin = subjects.find(([other, text]) => other !== key && text === subject)
