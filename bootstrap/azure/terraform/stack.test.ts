@@ -27,6 +27,20 @@ t.test('a plan that deletes something is not applied', async (t) => {
   t.notOk(world.ran.some((line) => line.startsWith(`${inBase} apply`)))
 })
 
+t.test('a lock goes by a plan where the environment is to have none, and nothing else does', async (t) => {
+  const lock = 'azurerm_management_lock.state-lock'
+  const account = 'azurerm_storage_account.state-storage'
+  const runWith = async (deleteLocks: boolean, address: string) => {
+    const world = await recordedWorld(t, { profile: 'prod', override: { protection: { deleteLocks } } })
+    world.failures.push({ command: `${inBase} show -json`, exitCode: 0, stdout: planJson(address, ['delete']) })
+    const { detail } = await runStep(base, world.context(), () => undefined)
+    return { detail, isApplied: world.ran.some((line) => line.startsWith(`${inBase} apply`)) }
+  }
+  t.match(await runWith(false, lock), { isApplied: true })
+  t.match(await runWith(false, account), { isApplied: false, detail: `it deletes ${account}` })
+  t.match(await runWith(true, lock), { isApplied: false, detail: `it deletes ${lock}` })
+})
+
 t.test('what stands in the way of Terraform is said with what to do', async (t) => {
   const failing = {
     [`${inBase} init`]: [

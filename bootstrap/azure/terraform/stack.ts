@@ -80,16 +80,26 @@ function applyActions(context: AzureContext, stack: StackName): readonly Action[
     calling(init(context, stack)),
     calling(plan),
     {
-      text: `${commandLine(show)}   (stops where anything would be deleted)`,
+      text: `${commandLine(show)}   (stops where anything would be deleted${deletable(context)})`,
       perform: () => assertDeletesNothing(context, stack, show),
     },
     calling(apply),
   ]
 }
 
-/** A bootstrap makes and changes; whoever wants something gone looks at the plan, and applies it by hand. */
+function deletable({ environment }: AzureContext): string {
+  return environment.config.settings.protection.deleteLocks ? '' : ' but a lock against deletion'
+}
+
+/**
+ * A bootstrap makes and changes; whoever wants something gone looks at the plan, and applies it by hand. Locks alone go by
+ * it, where the environment is to have none.
+ */
 async function assertDeletesNothing(context: AzureContext, stack: StackName, show: Call): Promise<void> {
-  const destroyed = destroyedBy(await askJson<unknown>(context.run, show), 'plan.bin')
+  const { deleteLocks } = context.environment.config.settings.protection
+  const destroyed = destroyedBy(await askJson<unknown>(context.run, show), 'plan.bin').filter(
+    (address) => deleteLocks || !address.startsWith('azurerm_management_lock.'),
+  )
   if (destroyed.length === 0) return
   throw new Problem({
     what: `the plan of stack ${stack}`,
