@@ -1,5 +1,6 @@
 /** A release from the bytes that a builder wrote to a locked tag, against the stand-in with a real distribution. */
 import t from 'tap'
+import { readIndex } from '../../../bootstrap/local/images/oci-image.ts'
 import { hosts, startStandIn, type StandIn } from '../registry/test-stand-in.ts'
 import { runSequence } from './test-sequence.ts'
 import { writeTestLayout, writeTestManifests } from './test-layout.ts'
@@ -20,7 +21,8 @@ async function seen(standIn: StandIn, repository: string) {
 t.test('the steps of a release leave a tag that is whole, set last and locked', async (t) => {
   const standIn = await startStandIn(t)
   const repository = 'team/web'
-  const { layout, root } = await writeTestLayout(t, { revision, sequence: 7 })
+  const image = await writeTestLayout(t, { revision, sequence: 7 })
+  const { layout, root } = image
   const manifests = await writeTestManifests(t, repository)
   const said: string[] = []
   const sequence = {
@@ -76,13 +78,17 @@ t.test('the steps of a release leave a tag that is whole, set last and locked', 
     t.same(await seen(standIn, repository), { digest: root.digest, revisions: [revision] })
   })
 
-  t.test('its bundle can not be deleted while it is locked', async (t) => {
-    const [bundle] = await standIn.source().bundles(nameOf(repository), root.digest, signal)
-    const attempt = { host: hosts.registry, action: 'delete a bundle' }
-    const deleting = standIn
-      .publisher()
-      .call(repository, attempt, signal, ({ content }) => content.deleteManifest(bundle?.digest ?? ''))
-    await t.rejects(deleting, { name: 'AppError' })
+  t.test('neither its bundle nor a part of its index can be deleted while it is locked', async (t) => {
+    const bundles = await standIn.source().bundles(nameOf(repository), root.digest, signal)
+    const parts = [...bundles, ...(await readIndex(image)).manifests]
+    t.equal(parts.length, 3, 'the bundle, the image and its provenance')
+    const attempt = { host: hosts.registry, action: 'delete a part' }
+    for (const { digest } of parts) {
+      const deleting = standIn
+        .publisher()
+        .call(repository, attempt, signal, ({ content }) => content.deleteManifest(digest))
+      await t.rejects(deleting, { name: 'AppError' }, digest)
+    }
     t.same((await seen(standIn, repository)).revisions, [revision])
   })
 })

@@ -1,8 +1,7 @@
 import { isDigest, isTag, parseRepository } from '../core/image-reference.ts'
 import { sortByRetention, type Retention, type TaggedImage, type WhyKept } from '../core/retention.ts'
-import { findBundles } from '../registry/bundle.ts'
 import type { RegistryConnection } from '../registry/registry-connection.ts'
-import { listChildren, listTags } from '../registry/release-list.ts'
+import { listAttached, listChildren, listTags } from '../registry/release-list.ts'
 import { deleteRelease } from '../registry/release-lock.ts'
 import type { CommandPorts } from './ports.ts'
 import { CommandRefused } from './refused.ts'
@@ -25,7 +24,7 @@ export interface RetainRequest {
 const dayMs = 86_400_000
 
 /**
- * Deletes releases that have had their time, oldest first, each with its manifests. What fails ends it; run again, it
+ * Deletes releases that have had their time, oldest first, each with all that is attached. What fails ends it; run again, it
  * goes on where it was. Answers how many went, or would go.
  */
 export async function retain(request: RetainRequest, { connect, say, signal }: CommandPorts): Promise<number> {
@@ -67,14 +66,14 @@ async function deleteAll(
   }
   for (const image of expired) {
     const children = await listChildren(connection, name, image.digest, signal)
-    const bundles = await findBundles(connection, name, image.digest, signal)
+    const attached = await listAttached(connection, name, image.digest, signal)
     await deleteRelease(
       connection,
       {
         name,
         digest: image.digest,
         tags: image.tags,
-        bundles: bundles.map(({ digest }) => digest),
+        attached,
         children: children.filter((child) => !shared.has(child)),
       },
       signal,

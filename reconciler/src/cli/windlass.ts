@@ -53,8 +53,8 @@ release('tag', 'release what is whole: set the tag, after a look at all that mus
     }),
   )
 
-release('lock', 'keep the tag of a release from being moved, and its manifests from being deleted')
-  .addHelpText('after', help('Locking it again changes nothing.'))
+release('lock', 'keep the tag of a release from being moved, and what it needs from being deleted')
+  .addHelpText('after', help('Locking it again locks what was attached since.'))
   .action((flags: ReleaseRequest) =>
     runCommand(async (ports) => {
       await lock(flags, ports)

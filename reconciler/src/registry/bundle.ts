@@ -4,8 +4,7 @@ import { parseManifests } from '../core/manifest-yaml.ts'
 import { boundedText, longestRevision } from './bounded-text.ts'
 import { asBundleManifest, bundleArtifactType, checkBundleManifest, unpackLayer } from './bundle-format.ts'
 import { readBlob, readManifest } from './content.ts'
-import { parseOciDocument, referrersTag } from './oci.ts'
-import { listReferrers, referrersOf, type Referrer } from './referrers.ts'
+import { findReferrers } from './referrers.ts'
 import type { RegistryConnection } from './registry-connection.ts'
 import type { BundleContent, BundleReference } from './tag-source.ts'
 import { invalidAnswer, type Attempt } from './translate-error.ts'
@@ -23,9 +22,8 @@ export async function findBundles(
   const { registry } = connection.http
   const attempt: Attempt = { host: registry, action: `find the bundles of ${registry}/${name}@${subject}` }
   return connection.call(name, attempt, signal, async ({ content }) => {
-    const listed =
-      (await listReferrers(connection, { name, digest: subject, artifactType: bundleArtifactType, signal })) ??
-      (await readFallbackTag())
+    const request = { name, digest: subject, artifactType: bundleArtifactType, signal }
+    const listed = await findReferrers(connection, content, request, attempt)
     if (listed.length > mostBundles) throw invalidAnswer(attempt, `more than ${mostBundles} bundles are attached`)
 
     const references: BundleReference[] = []
@@ -34,14 +32,6 @@ export async function findBundles(
       references.push({ digest, subject, ...(revision !== undefined && { revision }) })
     }
     return references
-
-    async function readFallbackTag(): Promise<readonly Referrer[]> {
-      const found = await readManifest(content, referrersTag(subject), attempt, signal)
-      if (found === undefined) return []
-      const document = parseOciDocument(found.document)
-      if (document.kind !== 'index') throw invalidAnswer(attempt, 'the referrers tag names no index')
-      return referrersOf(document.index.manifests, bundleArtifactType)
-    }
 
     /** Some tools list a referrer without its annotations. */
     async function readRevision(digest: string): Promise<string | undefined> {

@@ -1,7 +1,9 @@
+import type { ContainerRegistryContentClient } from '@azure/container-registry'
 import { imageAnnotations } from '../api/annotations.ts'
 import type { Answer } from './bounded-http.ts'
 import { boundedText, longestRevision } from './bounded-text.ts'
-import { parseOciDocument, mediaTypes, type Descriptor } from './oci.ts'
+import { readManifest } from './content.ts'
+import { parseOciDocument, mediaTypes, referrersTag, type Descriptor } from './oci.ts'
 import type { RegistryHttp } from './registry-http.ts'
 import type { RegistryTokenSource } from './token-source.ts'
 import { invalidAnswer, statusError, type Attempt } from './translate-error.ts'
@@ -10,7 +12,8 @@ export interface ReferrersRequest {
   /** Repository without its host. */
   readonly name: string
   readonly digest: string
-  readonly artifactType: string
+  /** Of what is asked for; all that is attached where it is left out. */
+  readonly artifactType?: string
   readonly signal: AbortSignal
 }
 
@@ -29,6 +32,22 @@ export interface ReferrersWire {
 const maxBodyBytes = 4 * 1024 * 1024
 const mostPages = 20
 
+/** What is attached to a manifest: by the referrers API, or by the tag that stands for it where there is none. */
+export async function findReferrers(
+  wire: ReferrersWire,
+  content: ContainerRegistryContentClient,
+  request: ReferrersRequest,
+  attempt: Attempt,
+): Promise<readonly Referrer[]> {
+  const listed = await listReferrers(wire, request)
+  if (listed !== undefined) return listed
+  const found = await readManifest(content, referrersTag(request.digest), attempt, request.signal)
+  if (found === undefined) return []
+  const document = parseOciDocument(found.document)
+  if (document.kind !== 'index') throw invalidAnswer(attempt, 'the referrers tag names no index')
+  return referrersOf(document.index.manifests, request.artifactType)
+}
+
 /**
  * What is attached to a manifest, or undefined where the registry has no referrers API.
  * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
@@ -44,7 +63,7 @@ export async function listReferrers(
     action: `list what is attached to ${http.registry}/${name}@${digest}`,
   }
   const first = new URL(`https://${http.registry}/v2/${name}/referrers/${digest}`)
-  first.searchParams.set('artifactType', artifactType)
+  if (artifactType !== undefined) first.searchParams.set('artifactType', artifactType)
 
   const found: Referrer[] = []
   let url: URL | undefined = first
@@ -60,9 +79,9 @@ export async function listReferrers(
 }
 
 /** The registry may leave the filter to us, and then says so in a header that proxies drop. */
-export function referrersOf(descriptors: readonly Descriptor[], artifactType: string): readonly Referrer[] {
+export function referrersOf(descriptors: readonly Descriptor[], artifactType: string | undefined): readonly Referrer[] {
   return descriptors
-    .filter((descriptor) => descriptor.artifactType === artifactType)
+    .filter((descriptor) => artifactType === undefined || descriptor.artifactType === artifactType)
     .map(({ digest, annotations }) => {
       const revision = annotations?.[imageAnnotations.revision]
       return { digest, ...(revision !== undefined && { revision: boundedText(revision, longestRevision) }) }

@@ -1,6 +1,7 @@
 import type { Tag } from '../core/tag-scan.ts'
 import { readManifest } from './content.ts'
 import { parseOciDocument } from './oci.ts'
+import { findReferrers } from './referrers.ts'
 import type { RegistryConnection } from './registry-connection.ts'
 import { readTagPage } from './tag-pages.ts'
 import { invalidAnswer, type Attempt } from './translate-error.ts'
@@ -40,6 +41,20 @@ export async function listChildren(
     const found = await readManifest(content, digest, attempt, signal)
     const document = parseOciDocument(found?.document)
     return document.kind === 'index' ? document.index.manifests.map((child) => child.digest) : []
+  })
+}
+
+/** All that is attached to an image: bundles, signatures, lists of what is in it. */
+export async function listAttached(
+  connection: RegistryConnection,
+  name: string,
+  digest: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const attempt = attemptOf(connection, `list what is attached to ${connection.http.registry}/${name}@${digest}`)
+  return connection.call(name, attempt, signal, async ({ content }) => {
+    const found = await findReferrers(connection, content, { name, digest, signal }, attempt)
+    return found.map((referrer) => referrer.digest)
   })
 }
 
