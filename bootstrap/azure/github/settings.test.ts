@@ -55,10 +55,48 @@ t.test('one that an interruption left without a branch is made whole, and not ma
 })
 
 t.test('one that is protected otherwise is not asked for branches', async (t) => {
-  const open = { ...reviewed, stdout: json({ name: 'dev-apply', deployment_branch_policy: null }) }
+  const open = {
+    ...reviewed,
+    stdout: json({ name: 'dev-apply', protection_rules: [], deployment_branch_policy: null }),
+  }
   const world = await repository(t, open)
   t.match(await runStep(githubSettings, world.context(), () => undefined), { ok: true })
   t.notOk(world.ran.some((line) => line.includes(`${environmentPath}/deployment-branch-policies`)))
+})
+
+const setsClientId = (line: string): boolean =>
+  line.startsWith('gh variable set AZURE_CLIENT_ID') && line.includes('dev-apply')
+
+t.test('whom the pipeline applies as is not told to GitHub before a reviewer has to let it go on', async (t) => {
+  const world = await repository(t)
+  const open = {
+    ...reviewed,
+    stdout: json({ name: 'dev-apply', protection_rules: [], deployment_branch_policy: null }),
+  }
+  world.failures.push({ ...open, exitCode: 0 })
+  const first = world.context()
+  t.match(await runStep(githubSettings, first, () => undefined), {
+    ok: true,
+    detail: '10 are set in fabrikam/windlass',
+  })
+  t.notOk(world.ran.some(setsClientId))
+  t.ok(world.ran.some((line) => line.startsWith('gh variable set AZURE_TENANT_ID') && line.includes('dev-apply')))
+  t.match(
+    first.notes[0],
+    /dev-apply of fabrikam\/windlass has no required reviewers, so AZURE_CLIENT_ID is not set there/,
+  )
+  t.match(first.notes[0], /type the same again to have it set/)
+
+  world.failures[0] = { ...reviewed, exitCode: 0 }
+  const second = world.context()
+  t.match(await runStep(githubSettings, second, () => undefined), { ok: true, detail: /^11 are set/ })
+  t.equal(world.ran.filter(setsClientId).length, 1)
+  t.same(second.notes, ['Set BASE_IMAGE of fabrikam/windlass: docs/ci.md'])
+
+  world.failures[0] = { ...open, exitCode: 0 }
+  const third = world.context()
+  t.match(await runStep(githubSettings, third, () => undefined), { ok: true })
+  t.match(third.notes[0], /has no required reviewers, and has AZURE_CLIENT_ID: each push to main is applied/)
 })
 
 t.test('each stack is asked once for what the variables need', async (t) => {

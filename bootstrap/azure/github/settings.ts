@@ -16,10 +16,15 @@ export const githubSettings: AzureStep = {
       context.notes.push(...toSetByHand(repository, variables))
       return done(`printed below; --github set sets them in ${repository}`)
     }
-    const missing = await missingVariables(context, repository, variables)
+    const { wanted, held } = await withoutHeld(context, repository, variables)
+    const missing = await missingVariables(context, repository, wanted)
     if (missing.length > 0) return toDo(`not set yet: ${missing.map(describe).join(', ')}`)
-    context.notes.push(...reviewersNote(context, repository))
-    return done(`${variables.length} are set in ${repository}`)
+    for (const variable of held) {
+      const isSet = (await missingVariables(context, repository, [variable])).length === 0
+      context.notes.push(reviewersNote(repository, variable, isSet))
+    }
+    context.notes.push(`Set BASE_IMAGE of ${repository}: docs/ci.md`)
+    return done(`${wanted.length} are set in ${repository}`)
   },
   actions: async (context) => {
     const repository = repositoryOf(context)
@@ -31,7 +36,8 @@ export const githubSettings: AzureStep = {
     const environmentsMade = await Promise.all(
       environments.map((environment) => environmentActions(context, repository, environment)),
     )
-    return [...environmentsMade.flat(), ...variables.map((variable) => calling(setVariable(repository, variable)))]
+    const { wanted } = await withoutHeld(context, repository, variables)
+    return [...environmentsMade.flat(), ...wanted.map((variable) => calling(setVariable(repository, variable)))]
   },
 }
 
@@ -57,6 +63,25 @@ export function repositoryOf({ environment }: AzureContext): string {
     why: `'${releaseSubject}' is not that of an environment of a repository`,
     mend: "write 'repo:OWNER/REPOSITORY:environment:NAME', as the repository's tokens have it",
   })
+}
+
+interface Sorted {
+  readonly wanted: readonly Variable[]
+  /** What is not set yet. */
+  readonly held: readonly Variable[]
+}
+
+/**
+ * Holds back whom the pipeline applies as, until its environment has reviewers: with that identity, and nobody to ask, each
+ * push to main would be applied.
+ */
+async function withoutHeld(context: AzureContext, repository: string, variables: readonly Variable[]): Promise<Sorted> {
+  const apply = parseSubject(context.environment.config.github.applySubject)?.environment
+  const path = `repos/${repository}/environments/${apply}`
+  const rules = (await findEnvironment(context, path))?.protection_rules ?? []
+  if (rules.some(({ type }) => type === 'required_reviewers')) return { wanted: variables, held: [] }
+  const isHeld = ({ environment, name }: Variable): boolean => environment === apply && name === 'AZURE_CLIENT_ID'
+  return { wanted: variables.filter((variable) => !isHeld(variable)), held: variables.filter(isHeld) }
 }
 
 /** `gh variable list --json`: https://cli.github.com/manual/gh_variable_list */
@@ -86,6 +111,7 @@ async function missingVariables(
 
 /** https://docs.github.com/rest/deployments/environments#get-an-environment */
 interface Environment {
+  readonly protection_rules?: readonly { readonly type: string }[]
   readonly deployment_branch_policy: { readonly custom_branch_policies: boolean } | null
 }
 
@@ -144,11 +170,15 @@ function toSetByHand(repository: string, variables: readonly Variable[]): readon
   return [
     `Variables for ${repository}, by environment (docs/ci.md says how each environment is protected):`,
     ...variables.map((variable) => `  ${describe(variable).padEnd(width)}  ${variable.value}`),
+    '  Give the environment that applies required reviewers before you set its AZURE_CLIENT_ID',
     '  BASE_IMAGE, of the repository, is yours to choose: docs/ci.md',
   ]
 }
 
-function reviewersNote({ environment }: AzureContext, repository: string): readonly string[] {
-  const apply = parseSubject(environment.config.github.applySubject)?.environment
-  return [`Give the environment ${apply} of ${repository} required reviewers, and set BASE_IMAGE: docs/ci.md`]
+function reviewersNote(repository: string, { environment, name, value }: Variable, isSet: boolean): string {
+  const why = `The environment ${environment} of ${repository} has no required reviewers`
+  return isSet
+    ? `${why}, and has ${name}: each push to main is applied. Give it some: docs/ci.md`
+    : `${why}, so ${name} is not set there. Give it some, and type the same again to have it set; where your ` +
+        `subscription to GitHub has none, set it by hand to ${value}, and each push to main is applied: docs/ci.md`
 }
