@@ -92,11 +92,12 @@ function ofRepository(subjects: Readonly<Record<string, string>>, repository: st
 
 /** https://cli.github.com/manual/gh_variable_list */
 function variablesThatWereSet(line: string, ran: readonly string[]): string | undefined {
-  const [, scope] = /^gh variable list --repo \S+ (?:--env (\S+) )?--json/.exec(line) ?? []
+  const [, repository, scope] = /^gh variable list --repo (\S+) (?:--env (\S+) )?--json/.exec(line) ?? []
   if (!line.startsWith('gh variable list')) return undefined
   const set = ran.flatMap((typed) => {
-    const [, name, env, value] = /^gh variable set (\S+) --repo \S+ (?:--env (\S+) )?--body (\S+)$/.exec(typed) ?? []
-    return name !== undefined && env === scope ? [{ name, value }] : []
+    const [, name, repo, env, value] =
+      /^gh variable set (\S+) --repo (\S+) (?:--env (\S+) )?--body (\S+)$/.exec(typed) ?? []
+    return name !== undefined && repo === repository && env === scope ? [{ name, value }] : []
   })
   return JSON.stringify(set)
 }

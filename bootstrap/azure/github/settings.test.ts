@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { json, type Recording } from '../recordings/recording.ts'
+import { githubRecordings } from '../recordings/github.ts'
 import { allStackRecordings } from '../recordings/stacks.ts'
 import { runStep } from '../run-steps.ts'
 import { emptySubscription, recordedWorld, type TestWorld } from '../testing.ts'
@@ -97,6 +98,47 @@ t.test('whom the pipeline applies as is not told to GitHub before a reviewer has
   const third = world.context()
   t.match(await runStep(githubSettings, third, () => undefined), { ok: true })
   t.match(third.notes[0], /has no required reviewers, and has AZURE_CLIENT_ID: each push to main is applied/)
+})
+
+t.test('an app that is released from a repository of its own has its variables there', async (t) => {
+  const text = JSON.stringify(githubRecordings).replaceAll('fabrikam/windlass', 'fabrikam/shop')
+  const ofShop = JSON.parse(text) as readonly Recording[]
+  const world = await repository(t, ...ofShop, reviewed)
+  const { environment } = world.context()
+  const github = { ...environment.config.github, releaseSubject: 'repo:fabrikam/shop:environment:dev-release' }
+  const split = { ...environment, config: { ...environment.config, github } }
+  const context = world.context({ environment: split })
+  t.match(await runStep(githubSettings, context, () => undefined), {
+    ok: true,
+    detail: '12 are set in fabrikam/shop and fabrikam/windlass',
+  })
+  const set = world.ran.flatMap((line) => {
+    const [, name, place] = /^gh variable set (\S+) --repo (\S+(?: --env \S+)?)/.exec(line) ?? []
+    return name === undefined ? [] : [`${place} ${name}`]
+  })
+  t.same(
+    set.filter((line) => line.startsWith('fabrikam/shop')),
+    [
+      'fabrikam/shop --env dev-release AZURE_CLIENT_ID',
+      'fabrikam/shop --env dev-release AZURE_TENANT_ID',
+      'fabrikam/shop --env dev-release REGISTRY',
+      'fabrikam/shop ENVIRONMENT',
+    ],
+  )
+  t.notOk(set.some((line) => line.startsWith('fabrikam/windlass --env dev-release')))
+  const made = world.ran.filter((line) => line.startsWith('gh api --method PUT')).map((line) => line.split(' ')[4])
+  t.same(made, [
+    'repos/fabrikam/shop/environments/dev-release',
+    'repos/fabrikam/windlass/environments/dev-retention',
+    'repos/fabrikam/windlass/environments/dev-plan',
+  ])
+  t.same(context.notes, ['Set BASE_IMAGE of fabrikam/windlass: docs/ci.md'])
+  const printing = world.context({ environment: split, options: { terraform: 'terraform', github: 'print' } })
+  await githubSettings.find(printing)
+  t.match(
+    printing.notes.join('\n'),
+    /Variables for fabrikam\/shop[^]*dev-release REGISTRY[^]*Variables for fabrikam\/windlass/,
+  )
 })
 
 t.test('each stack is asked once for what the variables need', async (t) => {

@@ -1,9 +1,8 @@
 import { askJson, type Call } from '../../calls/call.ts'
 import { runUnless, type AzureContext } from '../context.ts'
-import { Problem } from '../../calls/problem.ts'
 import { calling, done, toDo, type Action, type AzureStep } from '../step.ts'
 import { outputReader } from '../terraform/stack.ts'
-import { parseSubject, variablesOf, type Variable } from './variables.ts'
+import { readSubject, repositoriesOf, variablesOf, type Subject, type Variable } from './variables.ts'
 
 /** Tells GitHub's workflows registry and identities: by setting their variables, or by saying what is to be set. */
 export const githubSettings: AzureStep = {
@@ -11,33 +10,29 @@ export const githubSettings: AzureStep = {
   title: 'Variables of GitHub',
   find: async (context) => {
     const variables = await readVariables(context)
-    const repository = repositoryOf(context)
+    const repositories = repositoriesOf(context.environment).join(' and ')
     if (context.options.github === 'print') {
-      context.notes.push(...toSetByHand(repository, variables))
-      return done(`printed below; --github set sets them in ${repository}`)
+      context.notes.push(...toSetByHand(context, variables))
+      return done(`printed below; --github set sets them in ${repositories}`)
     }
-    const { wanted, held } = await withoutHeld(context, repository, variables)
-    const missing = await missingVariables(context, repository, wanted)
+    const { wanted, held } = await withoutHeld(context, variables)
+    const missing = await missingVariables(context, wanted)
     if (missing.length > 0) return toDo(`not set yet: ${missing.map(describe).join(', ')}`)
     for (const variable of held) {
-      const isSet = (await missingVariables(context, repository, [variable])).length === 0
-      context.notes.push(reviewersNote(repository, variable, isSet))
+      const isSet = (await missingVariables(context, [variable])).length === 0
+      context.notes.push(reviewersNote(variable, isSet))
     }
-    context.notes.push(`Set BASE_IMAGE of ${repository}: docs/ci.md`)
-    return done(`${wanted.length} are set in ${repository}`)
+    context.notes.push(`Set BASE_IMAGE of ${repositoryOfWorkflows(context)}: docs/ci.md`)
+    return done(`${wanted.length} are set in ${repositories}`)
   },
   actions: async (context) => {
-    const repository = repositoryOf(context)
     const variables = await readVariables(context)
     if (context.options.github === 'print') {
-      return toSetByHand(repository, variables).map((text) => ({ text, perform: async () => undefined }))
+      return toSetByHand(context, variables).map((text) => ({ text, perform: async () => undefined }))
     }
-    const environments = [...new Set(variables.flatMap(({ environment }) => environment ?? []))]
-    const environmentsMade = await Promise.all(
-      environments.map((environment) => environmentActions(context, repository, environment)),
-    )
-    const { wanted } = await withoutHeld(context, repository, variables)
-    return [...environmentsMade.flat(), ...wanted.map((variable) => calling(setVariable(repository, variable)))]
+    const environmentsMade = await Promise.all(placesOf(variables).map((place) => environmentActions(context, place)))
+    const { wanted } = await withoutHeld(context, variables)
+    return [...environmentsMade.flat(), ...wanted.map((variable) => calling(setVariable(variable)))]
   },
 }
 
@@ -53,16 +48,24 @@ async function readVariables(context: AzureContext): Promise<readonly Variable[]
   return variablesOf(context.environment, clientIds, ofPlatform('registry-host'))
 }
 
-/** The repository whose jobs the subjects are of. */
-export function repositoryOf({ environment }: AzureContext): string {
-  const { releaseSubject } = environment.config.github
-  const subject = parseSubject(releaseSubject)
-  if (subject !== undefined) return subject.repository
-  throw new Problem({
-    what: `github.releaseSubject in ${environment.file}`,
-    why: `'${releaseSubject}' is not that of an environment of a repository`,
-    mend: "write 'repo:OWNER/REPOSITORY:environment:NAME', as the repository's tokens have it",
-  })
+/** Windlass's own, where what is applied is kept; an app may be released from another. */
+function repositoryOfWorkflows({ environment }: AzureContext): string {
+  return readSubject(environment, 'applySubject').repository
+}
+
+/** What has variables: a repository, or an environment of one. */
+type Place = Pick<Variable, 'repository' | 'environment'>
+
+function placesOf(variables: readonly Place[]): readonly Place[] {
+  return [...new Map(variables.map((place) => [describePlace(place), place])).values()]
+}
+
+function isSamePlace(one: Place, other: Place): boolean {
+  return one.repository === other.repository && one.environment === other.environment
+}
+
+function describePlace({ repository, environment }: Place): string {
+  return environment === undefined ? repository : `${repository} ${environment}`
 }
 
 interface Sorted {
@@ -75,37 +78,35 @@ interface Sorted {
  * Holds back whom the pipeline applies as, until its environment has reviewers: with that identity, and nobody to ask, each
  * push to main would be applied.
  */
-async function withoutHeld(context: AzureContext, repository: string, variables: readonly Variable[]): Promise<Sorted> {
-  const apply = parseSubject(context.environment.config.github.applySubject)?.environment
-  const path = `repos/${repository}/environments/${apply}`
-  const rules = (await findEnvironment(context, path))?.protection_rules ?? []
+async function withoutHeld(context: AzureContext, variables: readonly Variable[]): Promise<Sorted> {
+  const apply = readSubject(context.environment, 'applySubject')
+  const rules = (await findEnvironment(context, pathOf(apply)))?.protection_rules ?? []
   if (rules.some(({ type }) => type === 'required_reviewers')) return { wanted: variables, held: [] }
-  const isHeld = ({ environment, name }: Variable): boolean => environment === apply && name === 'AZURE_CLIENT_ID'
+  const isHeld = (variable: Variable): boolean => isSamePlace(variable, apply) && variable.name === 'AZURE_CLIENT_ID'
   return { wanted: variables.filter((variable) => !isHeld(variable)), held: variables.filter(isHeld) }
 }
 
+function pathOf({ repository, environment }: Subject): string {
+  return `repos/${repository}/environments/${environment}`
+}
+
 /** `gh variable list --json`: https://cli.github.com/manual/gh_variable_list */
-async function missingVariables(
-  context: AzureContext,
-  repository: string,
-  variables: readonly Variable[],
-): Promise<readonly Variable[]> {
+async function missingVariables(context: AzureContext, variables: readonly Variable[]): Promise<readonly Variable[]> {
   const set: Variable[] = []
-  for (const environment of new Set(variables.map((variable) => variable.environment))) {
+  for (const { repository, environment } of placesOf(variables)) {
     const scope = environment === undefined ? [] : ['--env', environment]
     const call: Call = {
       program: 'gh',
       args: ['variable', 'list', '--repo', repository, ...scope, '--json', 'name,value'],
     }
     const answer = await runUnless(context, call, /HTTP 404/)
-    const listed = answer === undefined ? [] : (JSON.parse(answer.stdout) as readonly Variable[])
-    set.push(...listed.map((variable) => ({ ...variable, ...(environment !== undefined && { environment }) })))
+    const listed =
+      answer === undefined ? [] : (JSON.parse(answer.stdout) as readonly Pick<Variable, 'name' | 'value'>[])
+    const place = { repository, ...(environment !== undefined && { environment }) }
+    set.push(...listed.map((variable) => ({ ...variable, ...place })))
   }
   const isSet = (wanted: Variable): boolean =>
-    set.some(
-      ({ environment, name, value }) =>
-        environment === wanted.environment && name === wanted.name && value === wanted.value,
-    )
+    set.some((known) => isSamePlace(known, wanted) && known.name === wanted.name && known.value === wanted.value)
   return variables.filter((variable) => !isSet(variable))
 }
 
@@ -121,10 +122,10 @@ interface Environment {
  */
 async function environmentActions(
   context: AzureContext,
-  repository: string,
-  environment: string,
+  { repository, environment }: Place,
 ): Promise<readonly Action[]> {
-  const path = `repos/${repository}/environments/${environment}`
+  if (environment === undefined) return []
+  const path = pathOf({ repository, environment })
   const policies = `${path}/deployment-branch-policies`
   const onlyMain = calling({
     program: 'gh',
@@ -132,8 +133,9 @@ async function environmentActions(
   })
   const there = await findEnvironment(context, path)
   if (there !== undefined) return (await isHalfMade(context, there, policies)) ? [onlyMain] : []
-  const isPlan = parseSubject(context.environment.config.github.planSubject)?.environment === environment
-  if (isPlan) return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent'] })]
+  if (isSamePlace({ repository, environment }, readSubject(context.environment, 'planSubject'))) {
+    return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent'] })]
+  }
   const policy = ['protected_branches=false', 'custom_branch_policies=true']
   const fields = policy.flatMap((field) => ['-F', `deployment_branch_policy[${field.replace('=', ']=')}`])
   return [calling({ program: 'gh', args: ['api', '--method', 'PUT', path, '--silent', ...fields] }), onlyMain]
@@ -156,7 +158,7 @@ async function isHalfMade(context: AzureContext, there: Environment, policies: s
   return (await askJson<{ readonly total_count: number }>(context.run, list)).total_count === 0
 }
 
-function setVariable(repository: string, { environment, name, value }: Variable): Call {
+function setVariable({ repository, environment, name, value }: Variable): Call {
   const scope = environment === undefined ? [] : ['--env', environment]
   return { program: 'gh', args: ['variable', 'set', name, '--repo', repository, ...scope, '--body', value] }
 }
@@ -165,17 +167,21 @@ function describe({ environment, name }: Variable): string {
   return environment === undefined ? name : `${environment} ${name}`
 }
 
-function toSetByHand(repository: string, variables: readonly Variable[]): readonly string[] {
+function toSetByHand(context: AzureContext, variables: readonly Variable[]): readonly string[] {
   const width = Math.max(...variables.map((variable) => describe(variable).length))
   return [
-    `Variables for ${repository}, by environment (docs/ci.md says how each environment is protected):`,
-    ...variables.map((variable) => `  ${describe(variable).padEnd(width)}  ${variable.value}`),
+    ...repositoriesOf(context.environment).flatMap((repository) => [
+      `Variables for ${repository}, by environment (docs/ci.md says how each environment is protected):`,
+      ...variables
+        .filter((variable) => variable.repository === repository)
+        .map((variable) => `  ${describe(variable).padEnd(width)}  ${variable.value}`),
+    ]),
+    `  BASE_IMAGE, of the repository ${repositoryOfWorkflows(context)}, is yours to choose: docs/ci.md`,
     '  Give the environment that applies required reviewers before you set its AZURE_CLIENT_ID',
-    '  BASE_IMAGE, of the repository, is yours to choose: docs/ci.md',
   ]
 }
 
-function reviewersNote(repository: string, { environment, name, value }: Variable, isSet: boolean): string {
+function reviewersNote({ repository, environment, name, value }: Variable, isSet: boolean): string {
   const why = `The environment ${environment} of ${repository} has no required reviewers`
   return isSet
     ? `${why}, and has ${name}: each push to main is applied. Give it some: docs/ci.md`

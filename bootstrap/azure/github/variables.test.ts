@@ -40,6 +40,16 @@ t.test('the variables are those that docs/ci.md asks for', async (t) => {
   for (const name of [...variables.map((variable) => variable.name), 'ENVIRONMENT']) t.match(documented, `\`${name}\``)
 })
 
+t.test('a subject that is of no repository’s environment is told with what to write', async (t) => {
+  const { context } = await recordedWorld(t)
+  const { environment } = context()
+  const github = { ...environment.config.github, applySubject: 'repo:contoso:environment:apply' }
+  const wrong = { ...environment, config: { ...environment.config, github } }
+  t.throws(() => variablesOf(wrong, clientIds, 'cr.azurecr.io'), {
+    message: /github\.applySubject in .*: 'repo:contoso:environment:apply' is not that of an environment/,
+  })
+})
+
 t.test('a registry of the older mode locks no tags, and another environment is named to the workflows', async (t) => {
   const { context } = await recordedWorld(t, { override: { registry: { roles: 'acrPull' } } })
   const variables = variablesOf(context().environment, clientIds, 'cr.azurecr.io')
@@ -49,6 +59,6 @@ t.test('a registry of the older mode locks no tags, and another environment is n
   )
   t.same(
     variables.filter(({ environment }) => environment === undefined),
-    [{ name: 'ENVIRONMENT', value: 'dev' }],
+    [{ repository: 'fabrikam/windlass', name: 'ENVIRONMENT', value: 'dev' }],
   )
 })

@@ -1,3 +1,4 @@
+import { Problem } from '../../calls/problem.ts'
 import type { AzureEnvironment } from '../environment.ts'
 
 /** Client IDs of the identities that GitHub's environments act as. */
@@ -10,6 +11,8 @@ export interface ClientIds {
 
 /** One variable of a repository, or of one of its environments. */
 export interface Variable {
+  /** `OWNER/REPOSITORY` */
+  readonly repository: string
   readonly environment?: string
   readonly name: string
   readonly value: string
@@ -30,12 +33,33 @@ export function parseSubject(subject: string): Subject | undefined {
   return { repository: `${owner}/${repository}`, environment }
 }
 
+type SubjectName = 'releaseSubject' | 'retentionSubject' | 'planSubject' | 'applySubject'
+
+/** The environment of GitHub that one of the identities is for. */
+export function readSubject({ config, file }: AzureEnvironment, name: SubjectName): Subject {
+  const text = config.github[name]
+  const subject = parseSubject(text)
+  if (subject !== undefined) return subject
+  throw new Problem({
+    what: `github.${name} in ${file}`,
+    why: `'${text}' is not that of an environment of a repository`,
+    mend: "write 'repo:OWNER/REPOSITORY:environment:NAME', as the repository's tokens have it",
+  })
+}
+
+/** Whose jobs the subjects are of: one repository, or that of an app beside that of Windlass. */
+export function repositoriesOf(environment: AzureEnvironment): readonly string[] {
+  const names = ['releaseSubject', 'retentionSubject', 'planSubject', 'applySubject'] as const
+  return [...new Set(names.map((name) => readSubject(environment, name).repository))]
+}
+
 /** What docs/ci.md says that the workflows need, with its values. */
 export function variablesOf(
-  { config, names }: AzureEnvironment,
+  environment: AzureEnvironment,
   clientIds: ClientIds,
   registryHost: string,
 ): readonly Variable[] {
+  const { config, names } = environment
   const { registry } = config.settings
   const shared = [
     { name: 'REGISTRY', value: registryHost },
@@ -48,16 +72,18 @@ export function variablesOf(
     { name: 'AZURE_TENANT_ID', value: config.tenantId },
   ]
   const lock = registry.roles === 'acrPull' ? [{ name: 'TAG_LOCK', value: 'off' }] : []
-  const { github } = config
-  const within = (subject: string, variables: readonly Variable[]): readonly Variable[] => {
-    const environment = parseSubject(subject)?.environment ?? '<environment>'
-    return variables.map((variable) => ({ environment, ...variable }))
-  }
+  const within = (
+    subject: SubjectName,
+    variables: readonly { readonly name: string; readonly value: string }[],
+  ): readonly Variable[] => variables.map((variable) => ({ ...readSubject(environment, subject), ...variable }))
+  const named = { name: 'ENVIRONMENT', value: config.environment }
   return [
-    ...within(github.releaseSubject, [...identity(clientIds.release), ...shared, ...lock]),
-    ...within(github.retentionSubject, [...identity(clientIds.retention), ...shared]),
-    ...within(github.planSubject, identity(clientIds.plan)),
-    ...within(github.applySubject, identity(clientIds.apply)),
-    ...(config.environment === 'prod' ? [] : [{ name: 'ENVIRONMENT', value: config.environment }]),
+    ...within('releaseSubject', [...identity(clientIds.release), ...shared, ...lock]),
+    ...within('retentionSubject', [...identity(clientIds.retention), ...shared]),
+    ...within('planSubject', identity(clientIds.plan)),
+    ...within('applySubject', identity(clientIds.apply)),
+    ...(config.environment === 'prod'
+      ? []
+      : repositoriesOf(environment).map((repository) => ({ repository, ...named }))),
   ]
 }

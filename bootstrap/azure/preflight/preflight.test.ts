@@ -271,6 +271,17 @@ t.test(
   },
 )
 
+t.test('each repository that has variables must be administered', async (t) => {
+  const world = await recordedWorld(t)
+  const { environment } = world.context()
+  const github = { ...environment.config.github, releaseSubject: 'repo:fabrikam/shop:environment:dev-release' }
+  world.failures.push({ command: 'gh api repos/fabrikam/shop --jq', exitCode: 0, stdout: 'false' })
+  const context = world.context({ environment: { ...environment, config: { ...environment.config, github } } })
+  await t.rejects(preflight.find(context), {
+    message: /^repository fabrikam\/shop: the login of gh does not administer it/,
+  })
+})
+
 t.test('gh is asked for where it is used, and tofu in place of terraform', async (t) => {
   const printing = await recordedWorld(t, { options: { github: 'print' } })
   await preflight.find(printing.context())
