@@ -40,12 +40,51 @@ export function parseWorkflow(text: string): Workflow {
 /** The environment of infra/ that the workflows act on: the repository's variable names it. */
 export const chosenEnvironment = "${{ vars.ENVIRONMENT || 'prod' }}"
 
-/** Which environment a job must be in to be given an identity; each has a subject of its own in infra/. */
-const identities: Readonly<Record<string, string>> = {
-  'release.yml release': `${chosenEnvironment}-release`,
-  'retention.yml retain': `${chosenEnvironment}-retention`,
-  'infra.yml plan': `${chosenEnvironment}-plan`,
-  'infra.yml apply': `${chosenEnvironment}-apply`,
+/** What a job is given an identity for. */
+interface Identity {
+  /** That it must be in; each has a subject of its own in infra/. */
+  readonly environment: string
+  /** Whole first words of all that its scripts run: what else is started there could use the identity for something else. */
+  readonly runs: readonly string[]
+  readonly uses: readonly string[]
+}
+
+const launcher = 'node bootstrap/launch.mjs'
+const everyJob = ['step-security/harden-runner', 'actions/checkout']
+const terraform = (folder: string, ...commands: readonly string[]): readonly string[] =>
+  commands.map((command) => `terraform -chdir="${folder}" ${command}`)
+const changeStack = ['init', 'plan', 'show', 'apply'] as const
+
+const identities: Readonly<Record<string, Identity>> = {
+  'release.yml release': {
+    environment: `${chosenEnvironment}-release`,
+    runs: [
+      ...['--help', 'push', 'password', 'attach', 'tag', 'lock'].map((command) => `${launcher} windlass ${command}`),
+      'docker login',
+      'echo',
+    ],
+    uses: [...everyJob, 'actions/download-artifact', 'azure/login', 'actions/attest'],
+  },
+  'retention.yml retain': {
+    environment: `${chosenEnvironment}-retention`,
+    runs: [`${launcher} windlass --help`, `${launcher} windlass retain`],
+    uses: [...everyJob, 'azure/login'],
+  },
+  'infra.yml plan': {
+    environment: `${chosenEnvironment}-plan`,
+    runs: ['npm run synth', 'npm run infra:destroyed', ...terraform('$STACK', 'init', 'plan', 'show'), 'echo'],
+    uses: [...everyJob, 'hashicorp/setup-terraform', 'actions/upload-artifact'],
+  },
+  'infra.yml apply': {
+    environment: `${chosenEnvironment}-apply`,
+    runs: [
+      'npm run synth',
+      'npm run infra:destroyed',
+      ...terraform('$STACKS/platform', ...changeStack),
+      ...terraform('$STACKS/cluster', ...changeStack),
+    ],
+    uses: [...everyJob, 'hashicorp/setup-terraform', 'actions/download-artifact'],
+  },
 }
 
 /**
@@ -103,13 +142,15 @@ function jobProblems(file: string, name: string, job: Job, on: Workflow['on']): 
   if (wide.length > 0) problems.push(`has ${wide.join(', ')}`)
   const identity = identities[`${file} ${name}`]
   if (granted.includes('id-token: write') !== (identity !== undefined)) problems.push('has an identity, or lacks one')
-  if (job.environment !== identity) problems.push(`is in the environment ${job.environment}, not ${identity}`)
+  const environment = identity?.environment
+  if (job.environment !== environment) problems.push(`is in the environment ${job.environment}, not ${environment}`)
   if (job['runs-on'] !== 'ubuntu-24.04') problems.push('runs on another machine than ubuntu-24.04')
   if (job['timeout-minutes'] === undefined) problems.push('has no bound on its time')
   if (identity !== undefined && 'pull_request' in on && !trusted.has(job.if)) {
     problems.push('gives its identity to pull requests of forks or of Dependabot')
   }
   problems.push(...stepProblems(steps))
+  if (identity !== undefined) problems.push(...steps.flatMap((step, index) => foreign(step, index, identity)))
   problems.push(...shutHosts(granted, steps).map((host) => `can not reach ${host}`))
   return problems.map((problem) => `job ${name} ${problem}`)
 }
@@ -129,6 +170,27 @@ function stepProblems(steps: readonly Step[]): readonly string[] {
     if (reachesCluster.test(`${uses}\n${run}`)) problems.push(`reaches for a cluster (${name})`)
   }
   return problems
+}
+
+/** What a step starts, or uses, that its job's identity is not for. */
+function foreign({ run = '', uses = '' }: Step, index: number, identity: Identity): readonly string[] {
+  const isKnown = (command: string): boolean =>
+    identity.runs.some((known) => command === known || command.startsWith(`${known} `))
+  const [action = ''] = uses.split('@')
+  const others = [
+    ...commandsOf(run).filter((command) => !isKnown(command)),
+    ...(action === '' || identity.uses.includes(action) ? [] : [action]),
+  ]
+  return others.map((other) => `starts what its identity is not for: ${other} (step ${index + 1})`)
+}
+
+/** Each command of a script, by all that may divide two; what is divided within quotes is taken for more, never for less. */
+function commandsOf(script: string): readonly string[] {
+  return script
+    .replaceAll(/\\\n\s*/g, ' ')
+    .split(/\n|[|&;`()]|\$\(/)
+    .map((part) => part.trim().replace(/^\w+=(\$|$)/, ''))
+    .filter((part) => part !== '')
 }
 
 /** What a list of hosts forgets easily: GitHub's own, of identities, artifacts and signatures, and where Docker Hub's layers are. */

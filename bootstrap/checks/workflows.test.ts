@@ -28,6 +28,18 @@ t.test('each of these rules finds what it is there for', async (t) => {
   t.match(step('kubectl set image deployment/predictor predictor=$IMAGE'), [/job release reaches for a cluster/])
   t.match(step('az aks get-credentials --name windlass'), [/reaches for a cluster/])
   t.match(step('helm upgrade predictor .'), [/reaches for a cluster/])
+  const foreign = /job release starts what its identity is not for: npm run bootstrap -- azure/
+  t.match(step('npm run bootstrap -- azure --environment prod'), [foreign])
+  t.match(step('echo ok && npm run bootstrap -- azure --environment prod'), [foreign])
+  t.match(step('DIGEST=$(npm run bootstrap -- azure --environment prod)'), [foreign])
+  t.match(step(`node bootstrap/launch.mjs bootstrap azure`), [/not for: node bootstrap\/launch\.mjs bootstrap azure/])
+  t.match(step('npm run cluster -- up'), [/not for: npm run cluster/])
+  t.match(step('npm run synthesize'), [/not for: npm run synthesize/])
+  t.match(step('PATH=. npm run synth'), [/not for: PATH=\. npm run synth/])
+  t.match(broken('actions/attest@', 'actions/cache@'), [/not for: actions\/cache \(step \d\)/])
+  t.match(broken('terraform -chdir="$STACK" show', 'terraform -chdir="$STACK" apply', 'infra.yml'), [
+    /job plan starts what its identity is not for: terraform -chdir="\$STACK" apply/,
+  ])
   t.match(step('echo ${{ github.event.head_commit.message }}'), [/an expression within a script/])
   t.match(step('echo "${{ secrets.KUBECONFIG }}"'), [/reaches for a cluster|within a script/, /cluster/, /secret/])
   t.match(broken('permissions: {}\n', 'permissions: write-all\n'), [/not \{\} at the top/])
