@@ -209,6 +209,14 @@ t.test('the demo on kind is told with the kind that its node is of, as a user wh
   t.notMatch(demo, /sudo/)
 })
 
+t.test('the tests that shut programs off from the network may do so where they run as a user', async (t) => {
+  const steps = parseWorkflow(read('validate.yml')).jobs['test']?.steps ?? []
+  const namespaces = steps.findIndex(({ run = '' }) => run.includes('kernel.apparmor_restrict_unprivileged_userns=0'))
+  t.match(steps[namespaces], { if: "matrix.tier == 'api'", run: /^sudo sysctl -w / })
+  const tests = steps.findIndex(({ run = '' }) => run.startsWith('npm run "test:'))
+  t.ok(namespaces !== -1 && namespaces < tests, 'before the tests begin')
+})
+
 t.test('every npm script that a workflow runs is there', async (t) => {
   const { scripts } = json('package.json') as { scripts: Record<string, string> }
   const run = files.flatMap((file) => [...read(file).matchAll(/npm run "?([a-z0-9:-]+)/g)].map(([, name = '']) => name))
