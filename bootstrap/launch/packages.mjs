@@ -7,7 +7,8 @@ import { FolderLock } from './folder-lock.mjs'
 /** What stands in the way of an install, in words for a person. */
 export class CannotInstall extends Error {}
 
-const localWorkspaces = ['reconciler', 'predictor', 'bootstrap']
+/** What a local task's install has; infra/ and dashboards/ come with a full one. */
+export const localWorkspaces = ['reconciler', 'predictor', 'bootstrap']
 const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
 
 /**
