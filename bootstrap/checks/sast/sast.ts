@@ -69,9 +69,9 @@ export async function findFaults(
  */
 export async function writeStripped(root: string, source: string, out: string, leftOut: ReadonlySet<string>) {
   let count = 0
-  for await (const file of glob(`${source}/**/*.ts`, { cwd: root })) {
+  for await (const file of glob(`${source}/**/*.{ts,mjs}`, { cwd: root })) {
     if (/\.(test|api|e2e)\.ts$|(^|\/)test-[^/]+$/.test(file) || leftOut.has(file)) continue
-    const path = join(out, file.replace(/\.ts$/, '.js'))
+    const path = join(out, file.replace(/\.(ts|mjs)$/, '.js'))
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, stripTypeScriptTypes(await readFile(join(root, file), 'utf8')))
     count += 1
