@@ -65,7 +65,7 @@ const notesOnLinks = linkNotes(await readFile(join(checkout, 'dashboards', 'rule
 
 const isChange = (line: string): boolean => line.startsWith('az deployment')
 
-/** What Azure is told; the monitors are applied to a real API server in the end-to-end test. */
+/** What Azure is told. No test applies the monitors of this profile to an API server: the end-to-end test is of profile dev. */
 async function deployRules(world: TestWorld): Promise<void> {
   const context = world.context()
   for (const action of await monitoring.actions(context)) if (isChange(action.text)) await action.perform(context)
