@@ -78,10 +78,11 @@ t.test('what manifests/chart/README.md renders is what a release may hold', asyn
 const imageOfReconciler =
   'kubectl -n windlass-system get deployment windlass --output jsonpath={.spec.template.spec.containers[0].image}'
 
+/** With what an operator writes in the place of zeros. */
 function helmBlock(section: string): string {
   const blocks = codeBlocks(section, 'sh').filter((block) => block.includes('helm '))
   if (blocks.length !== 1) throw new Error(`${blocks.length} blocks of Helm's commands in a section`)
-  return blocks.join()
+  return blocks.join().replaceAll(`sha256:${'0'.repeat(64)}`, first)
 }
 
 /** A shell as an operator's, in the root of the checkout. Nothing is awaited: no controller would make it ready. */
