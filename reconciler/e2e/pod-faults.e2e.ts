@@ -294,7 +294,7 @@ t.test('a Deployment that gives up by its own deadline: it has failed', { buffer
     async () => `it to have failed: ${JSON.stringify(await health())}`,
     { timeoutMs: 120_000 },
   )
-  t.match(await health(), { state: 'failed', message: /Deployment\/web/ })
+  t.match(await health(), { state: 'failed', message: 'exceeded its progress deadline' })
 })
 for (const [name, one] of Object.entries(cases))
   t.test(`${name}: ${one.expected.reason}`, { buffered: true }, (t) => play(t, one))

@@ -76,7 +76,7 @@ const cases: Readonly<Record<string, Case>> = {
     fault: objects(never),
     told: 'ApiUnavailable',
     logged: `did not answer within ${requestTimeoutMs} ms`,
-    mostOfOne: (lastedMs) => 1 + Math.ceil(lastedMs / requestTimeoutMs),
+    mostOfOne: (lastedMs) => 2 * (1 + Math.ceil(lastedMs / requestTimeoutMs)),
   },
   'that answers everything with 503': { fault: all(refuse(503, 'ServiceUnavailable')), mostOfOne: backedOff },
   'that resets every connection': { fault: all(reset), mostOfOne: backedOff },
