@@ -263,7 +263,7 @@ function bounded(t: Test, when: string, tally: RequestTally, mostOfOne: Case['mo
 /** Two releases and one correction, each of them once, but for what had to be written again. */
 async function writtenOnce(t: Test, run: FaultRun): Promise<void> {
   const writes = await run.writesOf('settings')
-  const most = 3 + run.unanswered
+  const most = 3 + run.unanswered + run.lostTerms
   t.ok(
     writes >= 3 && writes <= most,
     `${writes} writes, of 3 to ${most}; the log ends: ${run.lines.slice(-30).join('\n')}`,

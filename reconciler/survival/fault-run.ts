@@ -150,6 +150,14 @@ export class FaultRun extends Site {
     return this.lines.filter((line) => line.includes('the API server did not answer within')).length
   }
 
+  /**
+   * How often it lost its lease, by its log: where nothing is answered for long enough it can't be renewed in time. What it
+   * was in the midst of is written again from the beginning in its next term.
+   */
+  get lostTerms(): number {
+    return this.lines.filter((line) => line.includes('leadership ended')).length
+  }
+
   /** How often what the Deployment is to run was changed, by the API server. */
   async generation(): Promise<unknown> {
     return (await this.web.object('apps/v1/deployments/web'))?.metadata['generation']
