@@ -33,7 +33,8 @@ export function parseSubject(subject: string): Subject | undefined {
   return { repository: `${owner}/${repository}`, environment }
 }
 
-type SubjectName = 'releaseSubject' | 'retentionSubject' | 'planSubject' | 'applySubject'
+const subjectNames = ['releaseSubject', 'retentionSubject', 'planSubject', 'applySubject'] as const
+type SubjectName = (typeof subjectNames)[number]
 
 /** The environment of GitHub that one of the identities is for. */
 export function readSubject({ config, file }: AzureEnvironment, name: SubjectName): Subject {
@@ -49,8 +50,7 @@ export function readSubject({ config, file }: AzureEnvironment, name: SubjectNam
 
 /** Whose jobs the subjects are of: one repository, or that of an app beside that of Windlass. */
 export function repositoriesOf(environment: AzureEnvironment): readonly string[] {
-  const names = ['releaseSubject', 'retentionSubject', 'planSubject', 'applySubject'] as const
-  return [...new Set(names.map((name) => readSubject(environment, name).repository))]
+  return [...new Set(subjectNames.map((name) => readSubject(environment, name).repository))]
 }
 
 /** What docs/ci.md says that the workflows need, with its values. */

@@ -18,8 +18,9 @@ class Overloaded extends ApiError {
 const retryAfterS = 1
 
 /**
- * Refuses work with 503 before it queues up behind a late event loop, and on connections that are too many. Only for the routes of the scope it is registered
- * in: probes and metrics must answer most of all then, or a busy process is restarted for being busy.
+ * Refuses work with 503 before it queues up behind a late event loop, and on connections that are too many. Only for the
+ * routes of the scope it is registered in: probes and metrics must answer most of all then, or a busy process is restarted
+ * for being busy.
  */
 export const overloadPlugin = fp(async (app: FastifyInstance, options: OverloadOptions) => {
   const { maxEventLoopDelayMs, connections } = options

@@ -1,6 +1,5 @@
 /** What the API server itself changes of an object on its way in, by policies and defaults. */
 import t from 'tap'
-import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { KubeObject } from '../api/object.ts'
 import { isWrite, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
 import { installMutation, labelNamespace } from './test-admission.ts'
@@ -53,12 +52,12 @@ t.test('what a policy adds and changes is no drift, and costs no write', async (
   await isMutated()
 
   await isAtRest(async () => {
-    await askedAgain(web, 'now')
+    await web.reconcileNow('now')
     await web.edit(configMap, { metadata: { annotations: { note: 'theirs' } } })
-    await askedAgain(web, 'once more')
+    await web.reconcileNow('once more')
     await loop.stop()
     await loop.start()
-    await askedAgain(web, 'after a restart')
+    await web.reconcileNow('after a restart')
   })
   t.notOk((await web.delivery()).status?.drifted)
 
@@ -66,7 +65,9 @@ t.test('what a policy adds and changes is no drift, and costs no write', async (
   web.poll()
   t.match((await web.release('r2')).status, { current: { tag: 'r2' }, summary: { state: 'Ready' } })
   await isMutated()
-  await isAtRest(() => askedAgain(web, 'at the end'))
+  await isAtRest(async () => {
+    await web.reconcileNow('at the end')
+  })
 
   async function isMutated(): Promise<void> {
     const injected = { metadata: { labels: { injected: 'yes' }, annotations: { 'injected.example/by': 'policy' } } }
@@ -102,7 +103,7 @@ t.test('another hand is told from a policy, and taken back', async (t) => {
 t.test('a policy that comes later is no drift either, and has its way with the next write', async (t) => {
   const web = await running('later', [])
   await enforce(web, all)
-  await askedAgain(web, 'now')
+  await web.reconcileNow('now')
   t.notOk((await web.delivery()).status?.drifted)
   t.notOk((await web.object(configMap))?.metadata.labels?.['injected'])
 
@@ -112,7 +113,7 @@ t.test('a policy that comes later is no drift either, and has its way with the n
     ({ status }) => status?.summary?.state === 'Ready' && status.drifted === undefined,
   )
   await web.untilObject(configMap, (object) => object?.metadata.labels?.['injected'] === 'yes')
-  await askedAgain(web, 'once more')
+  await web.reconcileNow('once more')
 
   t.notOk((await web.delivery()).status?.drifted)
 })
@@ -129,11 +130,6 @@ async function running(purpose: string, policies: readonly string[]): Promise<Te
 
 function documentsOf({ namespace }: Tenancy, release: string): readonly object[] {
   return [workload(namespace), settings({ a: 'ours', b: 'ours', release })]
-}
-
-async function askedAgain(web: Tenancy, value: string): Promise<void> {
-  await web.annotate({ [hand.reconcileRequestedAt]: value })
-  await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === value)
 }
 
 /** A policy counts a moment after its label stands. */

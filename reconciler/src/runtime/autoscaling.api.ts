@@ -66,8 +66,7 @@ t.test('an autoscaler that is not in the bundle counts too: what it sets is no d
 
   const writes = await loop.writesDuring(async () => {
     await scale(web, 4)
-    await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
-    await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+    await web.reconcileNow()
   })
   const seen = await watchReplicas(t, web)
   const ours = writes.filter(({ objectRef }) => objectRef?.resource === 'deployments' && !objectRef.subresource)

@@ -77,8 +77,7 @@ t.test('what others may change is no drift', async (t) => {
   const requests = await loop.requestsDuring(async () => {
     await web.edit(deployment, { metadata: { annotations: { note: 'theirs' } } })
     await web.edit(configMap, { data: { theirs: '1' } })
-    await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
-    await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+    await web.reconcileNow()
   })
 
   const applied = requests.filter(({ requestURI }) => requestURI.includes('fieldManager=windlass&'))
@@ -218,7 +217,7 @@ t.test('what may not be deleted is told once, however often it is tried, and goe
   t.equal(conditionOf(told, 'Stalled')?.status, 'False', 'what runs is well')
 
   const writes = await loop.writesDuring(async () => {
-    for (const value of ['1', '2', '3']) await reconcileNow(web, value)
+    for (const value of ['1', '2', '3']) await web.reconcileNow(value)
   })
 
   t.same(conditionOf(await web.delivery(), 'Ready'), conditionOf(told, 'Ready'))
@@ -227,7 +226,7 @@ t.test('what may not be deleted is told once, however often it is tried, and goe
   )
   t.equal(ofStatus.length, 3, 'each request was noted, and nothing else')
   await labelNamespace(loop.cluster, web.namespace, undeletable, false)
-  await reconcileNow(web, '4')
+  await web.reconcileNow('4')
   await web.untilObject(configMap, (object) => object === undefined)
   t.match((await web.untilReason('Ready')).status, { current: { tag: 'r2' } })
 })
@@ -288,12 +287,6 @@ t.test('data is never deleted', async (t) => {
   t.ok(await web.object('v1/persistentvolumeclaims/data'))
   t.equal(status?.inventory?.length, 1)
 })
-
-/** Asks for it, and waits until that is noted. */
-async function reconcileNow(web: Tenancy, value: string): Promise<void> {
-  await web.annotate({ [hand.reconcileRequestedAt]: value })
-  await web.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === value)
-}
 
 /** A Delivery in which its first push runs: a Deployment and a ConfigMap. */
 async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {

@@ -135,8 +135,7 @@ t.test('nothing ends while it is paused, though all its pods are ready by then',
   await web.until('the pause to hold', isPaused)
 
   await web.rollOut()
-  await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
-  const held = await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+  const held = await web.reconcileNow()
   t.match(held.status?.rollout, { phase: 'Waiting' })
 
   await web.annotate({ [hand.paused]: null })

@@ -53,8 +53,7 @@ t.test('what is newest in the registry, but not newer than what runs, is not rel
   await loop.start()
   await web.release('r1')
   web.poll()
-  await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
-  await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+  await web.reconcileNow()
 
   t.match((await web.delivery()).status, { current: { tag: 'r1' }, highWater: { tag: 'r1' } })
 })

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { operatorAnnotations as hand } from '../api/annotations.ts'
 import { apiVersion, kind, plural, type Delivery } from '../api/delivery.ts'
 import { AppError } from '../core/errors.ts'
 import { retryDelayMs } from '../core/retry.ts'
@@ -82,8 +81,7 @@ t.test('where the newest is refused none older is tried, also one that was never
   web.poll()
   await web.untilReason('BundleAmbiguous')
 
-  await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
-  const held = await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+  const held = await web.reconcileNow()
 
   t.match(held.status, { current: { tag: 'r1' }, candidate: { tag: 'r3' }, highWater: { tag: 'r1' } })
   t.notOk(held.status?.rollout)

@@ -60,8 +60,7 @@ for (const [stall, annotation, tag] of ends) {
     await web.fail()
     await web.until('it to have ended', (delivery) => isStalled(delivery) || isGoingBack(delivery))
     const writes = await loop.writesDuring(async () => {
-      await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
-      await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+      await web.reconcileNow()
     })
     const begun = writes.filter(
       ({ objectRef }) => objectRef?.resource === 'deployments' && objectRef.namespace === web.namespace,

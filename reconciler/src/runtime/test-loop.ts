@@ -12,6 +12,7 @@ import {
   type AuditEvent,
 } from '../../../bootstrap/local/audit-log.ts'
 import { waitFor } from '../../../bootstrap/local/wait.ts'
+import { operatorAnnotations } from '../api/annotations.ts'
 import { apiVersion, kind, plural, type Delivery, type DeliverySpec } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { formatTime } from '../api/time.ts'
@@ -321,6 +322,12 @@ export class Tenancy {
 
   async annotate(annotations: Readonly<Record<string, string | null>>, path = `${this.deliveries}/web`): Promise<void> {
     await this.#request('PATCH', path, { metadata: { annotations } }, 'application/merge-patch+json')
+  }
+
+  /** Asks for a reconcile, and waits until it is noted. */
+  async reconcileNow(value = 'now'): Promise<Delivery> {
+    await this.annotate({ [operatorAnnotations.reconcileRequestedAt]: value })
+    return this.until('the request to be noted', ({ status }) => status?.lastHandledReconcileRequest === value)
   }
 
   async annotateNamespace(

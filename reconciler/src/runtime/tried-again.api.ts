@@ -79,8 +79,7 @@ for (const [what, annotations] of Object.entries(holds)) {
     await web.goBack()
     await web.annotate(annotations)
     await restartLater()
-    await web.annotate({ [hand.reconcileRequestedAt]: 'now' })
-    const held = await web.until('it to be looked at', ({ status }) => status?.lastHandledReconcileRequest === 'now')
+    const held = await web.reconcileNow()
     t.notOk(held.status?.rollout)
     t.match(held.status, { current: { tag: 'r1' } })
 
