@@ -8,6 +8,7 @@ import {
   type Snapshot,
 } from '../api/delivery.ts'
 import { formatTime, parseTime } from '../api/time.ts'
+import type { Desired } from './desired.ts'
 import type { KnownReleases, TaggedImage } from './release-order.ts'
 
 /** An image of the registry as the polls since the last release saw it. */
@@ -32,6 +33,28 @@ export function knownReleases(status: DeliveryStatus, repository: string | undef
   const remembered = isSame ? [...history.toReversed(), waiting, ...tags, ...known, highWater] : [waiting, ...known]
   const digests = new Map(remembered.flatMap((seen) => (seen === undefined ? [] : [[seen.tag, seen.digest] as const])))
   return { digests, ...(isSame && highWater !== undefined && { highWater: toTaggedImage(highWater) }) }
+}
+
+/**
+ * A pin to what runs already begins no rollout, and resets highWater as any other: what was pushed after it counts anew
+ * once the pin is gone. What failed is forgotten with it, as when a release begins; its quarantine stays.
+ */
+export function resetByPin(status: DeliveryStatus, { pin, pause, work }: Desired): DeliveryStatus {
+  const { current, rollout, highWater, failed: _, ...rest } = status
+  if (pin === undefined || pause.kind === 'paused' || work.kind === 'invalid' || current === undefined) return status
+  // In the midst of another rollout the pin begins one of its own.
+  if (rollout !== undefined && rollout.phase !== 'Pruning') return status
+  const isPinned = current.tag === pin || current.digest === pin
+  if (!isPinned || current.repository !== work.spec.image.repository) return status
+  if (highWater !== undefined && isSameRelease(highWater, current)) return status
+  const { updatedAt: __, ...reset } = toHighWater(toSeen(current))
+  return {
+    ...rest,
+    current,
+    ...(rollout !== undefined && { rollout }),
+    // Without the time of its last update, which current does not tell: more is read, and nothing missed.
+    highWater: { ...reset, repository: current.repository },
+  }
 }
 
 /** Whether the order that status remembers is that of the repository. */

@@ -11,7 +11,7 @@ import { formatTime } from '../api/time.ts'
 import { nextConditions, type Standing } from './conditions.ts'
 import type { Desired } from './desired.ts'
 import type { DriftedObject } from './observed.ts'
-import { isSameRelease, rememberTag, shortTag, toRevision, type SeenImage } from './releases.ts'
+import { isSameRelease, rememberTag, resetByPin, shortTag, toRevision, type SeenImage } from './releases.ts'
 import { listObjects } from './situation.ts'
 
 export interface StatusUpdate {
@@ -25,8 +25,9 @@ export interface StatusUpdate {
 }
 
 /** The parts of status that tell a person how it stands; a time in it moves only with what it belongs to. */
-export function describeStatus(status: DeliveryStatus, update: StatusUpdate): DeliveryStatus {
+export function describeStatus(given: DeliveryStatus, update: StatusUpdate): DeliveryStatus {
   const { desired, standing, drift, nowMs } = update
+  const status = resetByPin(given, desired)
   const { candidate: left, drifted: before = [], tags: known, failed, ...rest } = status
   const candidate = nextCandidate(status, update)
   const tags = rememberTag(rememberTag(known, left), candidate)

@@ -226,6 +226,35 @@ t.test('a pin rolls out an older release, holds what is newer, and its end lets 
   t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
 })
 
+t.test('a pin to what runs lets releases count again that a failed one had put below high water', async (t) => {
+  const web = await running('pinned-running')
+  // By whoever could push once: no run of CI comes to such a number.
+  web.registry.push({ sequence: 1_000_000 })
+  web.poll()
+  await web.untilAwaited('r2')
+  await web.fail()
+  await web.goBack()
+  web.registry.delete('r2')
+  web.registry.push({ sequence: 3 })
+  web.poll()
+  const shutOut = await web.reconcileNow('before')
+  t.match(shutOut.status, { current: { tag: 'r1' }, highWater: { tag: 'r2' } })
+  t.notOk(shutOut.status?.rollout)
+
+  await web.annotate({ [hand.pin]: 'r1' })
+  const pinned = await web.until('high water to be reset', ({ status }) => status?.highWater?.tag === 'r1')
+  t.match(pinned.status, { current: { tag: 'r1' }, quarantine: [{ tag: 'r2' }], summary: { state: 'Ready' } })
+  t.notOk(pinned.status?.rollout)
+  t.same(writesOf(web, await loop.writesDuring(async () => void (await web.reconcileNow('pinned')))), [
+    'deliveries',
+    'deliveries/status',
+  ])
+
+  await web.annotate({ [hand.pin]: null })
+  web.poll()
+  t.match((await web.release('r3')).status, { current: { tag: 'r3' }, previous: { tag: 'r1' } })
+})
+
 t.test('a pin by digest rolls out just that', async (t) => {
   const web = await loop.deliver('pinned-digest')
   const { digest } = web.registry.push()
