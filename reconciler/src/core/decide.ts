@@ -41,8 +41,8 @@ const rules: readonly Rule[] = [
   pinned, // an operator's choice comes before the order of tags
   unknown, // what runs is known before anything newer takes its place
   newest, // also in mid-rollout: the older one is superseded
-  driftedBeforePrune, // what is to be deleted may not be so for long
-  dueBeforePrune, // nor does it hold up another try
+  dueBeforePrune, // what is to be deleted may not be so for long, and holds up no other try
+  driftedBeforePrune, // nor does it hold up a correction
   objectHeld, // a paused object is neither written nor deleted
   underWay, // a rollout goes on, ends, is gone back from or tidied up after
   dueAgain, // what failed by the environment's fault gets another try

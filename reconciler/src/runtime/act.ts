@@ -1,4 +1,5 @@
 import type { InventoryEntry } from '../api/delivery.ts'
+import type { KubeObject } from '../api/object.ts'
 import type { Standing } from '../core/conditions.ts'
 import type { Work } from '../core/desired.ts'
 import { AppError } from '../core/errors.ts'
@@ -17,7 +18,7 @@ import type { ObjectStore, PodSource } from '../kube/ports.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { begin, type BeginScope } from './begin.ts'
 import { endDelivery, type DeletionScope } from './deletion.ts'
-import { forEachObject } from './each-object.ts'
+import { forEachObject, mendable } from './each-object.ts'
 import { fail, type FailScope } from './fail.ts'
 import { pruneObjects } from './prune.ts'
 import { releasedObjects } from './released-objects.ts'
@@ -105,12 +106,16 @@ async function finish(plan: Of<'finish'>, work: Work, turn: Turn): Promise<Next>
   return atOnce
 }
 
-async function prune(plan: Of<'prune'>, turn: Turn, { objects }: ActScope): Promise<Next> {
+async function prune(plan: Of<'prune'>, turn: Turn, { objects, observed: { drift } }: ActScope): Promise<Next> {
   const { pending } = plan
   // What can't be deleted is said until it is: else every try would say that all is well first.
-  await turn.write(claimRollout(turn.status, turn.leaseEpoch), { standing: standingOf(plan, 'unknown'), pending })
+  await turn.write(claimRollout(turn.status, turn.leaseEpoch), {
+    standing: standingOf(plan, 'unknown'),
+    pending,
+    drift,
+  })
   await pruneObjects(turn, objects)
-  await turn.write(prunedObjects(turn.status), { standing: standingOf(plan, stanceOf(plan)), pending })
+  await turn.write(prunedObjects(turn.status), { standing: standingOf(plan, stanceOf(plan)), pending, drift })
   return atOnce
 }
 
@@ -119,16 +124,18 @@ function stanceOf({ reason }: Plan): Stance {
   return reason === 'RolledBack' ? 'waiting' : 'ready'
 }
 
-async function unstick(plan: Of<'unstick'>, turn: Turn, { pods }: ActScope): Promise<Next> {
+async function unstick(plan: Of<'unstick'>, turn: Turn, { pods, observed: { drift } }: ActScope): Promise<Next> {
   // What is in the way is said until it is not.
   const stance = turn.memory.failures === 0 ? 'progressing' : 'unknown'
-  const said = { standing: standingOf(plan, stance), pending: plan.pending }
+  const said = { standing: standingOf(plan, stance), pending: plan.pending, drift }
   await turn.write(claimRollout(turn.status, turn.leaseEpoch), said)
-  for (const pod of plan.pods) {
-    turn.assertWritable(pod)
-    const isGone = await pods.remove(pod, turn.tenant, turn.signal)
-    turn.log.info({ object: `Pod/${pod.metadata.name}`, isGone }, 'stuck pod deleted')
-  }
+  await mendable(async () => {
+    for (const pod of plan.pods) {
+      turn.assertWritable(pod)
+      const isGone = await pods.remove(pod, turn.tenant, turn.signal)
+      turn.log.info({ object: `Pod/${pod.metadata.name}`, isGone }, 'stuck pod deleted')
+    }
+  })
   return onEvent
 }
 
@@ -155,9 +162,20 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
     pending: 'unknown',
     drift: scope.observed.drift,
   })
+  const isPruning = turn.status.rollout?.phase === 'Pruning'
+  const works = [
+    () => takeBack(drifted, turn, scope),
+    // What can't be taken back holds up no deletion.
+    ...(isPruning ? [() => pruneRest(turn, scope)] : []),
+  ]
+  await forEachObject(works, (work) => work())
+  return atOnce
+}
+
+async function takeBack(objects: readonly KubeObject[], turn: Turn, scope: ActScope): Promise<void> {
   const entries: InventoryEntry[] = []
   try {
-    await forEachObject(drifted, async (object) => {
+    await forEachObject(objects, async (object) => {
       entries.push(await writeObject(object, turn, scope))
     })
   } catch (error) {
@@ -166,7 +184,11 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
     throw error
   }
   await noteCorrected(entries, turn, scope)
-  return atOnce
+}
+
+async function pruneRest(turn: Turn, { objects }: ActScope): Promise<void> {
+  await pruneObjects(turn, objects)
+  await turn.store(prunedObjects(turn.status))
 }
 
 async function noteCorrected(

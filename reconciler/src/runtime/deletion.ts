@@ -44,7 +44,9 @@ export async function endDelivery(turn: Turn, scope: DeletionScope): Promise<Nex
   if (ending.kind === 'release') return leaveAll(ending.why, turn, scope)
 
   const message = `what was delivered is deleted, until ${formatTime(ending.untilMs)} at most`
-  await say(turn, message)
+  // What is in the way is said until it is not.
+  if (turn.memory.isEndingTold !== true) await say(turn, message)
+  turn.memory.isEndingTold = true
   const { kept, forbidden, problems } = await removeAll(ending.untilMs, turn, scope)
   if (problems.length > 0) {
     await say(turn, `${message}; ${listOf(problems)}`)

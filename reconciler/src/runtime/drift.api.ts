@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
+import type { Delivery } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import { installRefusal, labelNamespace } from './test-admission.ts'
 import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
@@ -207,12 +208,7 @@ t.test('what a release no longer holds is deleted once it is ready, not before',
 
 t.test('what may not be deleted is told once, however often it is tried, and goes once it may', async (t) => {
   const web = await running('undeletable')
-  await labelNamespace(loop.cluster, web.namespace, undeletable, true)
-  web.registry.push({ documents: [workload(web.namespace)] })
-  web.poll()
-  await web.untilAwaited('r2')
-  await web.rollOut()
-  const told = await web.untilReason('ApplyRefused')
+  const told = await heldUp(web)
   t.match(told.status, { current: { tag: 'r2' } })
   t.equal(conditionOf(told, 'Stalled')?.status, 'False', 'what runs is well')
 
@@ -229,6 +225,34 @@ t.test('what may not be deleted is told once, however often it is tried, and goe
   await web.reconcileNow('4')
   await web.untilObject(configMap, (object) => object === undefined)
   t.match((await web.untilReason('Ready')).status, { current: { tag: 'r2' } })
+})
+
+t.test('while something may not be deleted, what another hand changes is told', async (t) => {
+  const web = await running('undeletable-drift', { drift: 'Report' })
+  await heldUp(web)
+
+  await web.edit(deployment, { spec: { replicas: 5 } })
+  const { status } = await web.until('the drift to be told', ({ status }) => (status?.drifted ?? []).length > 0)
+
+  t.match(status, { rollout: { phase: 'Pruning' }, drifted: [{ kind: 'Deployment', name: 'web' }] })
+  t.same((await web.reconcileNow('again')).status?.drifted, status?.drifted)
+})
+
+t.test('what can not be taken back holds up no deletion', async (t) => {
+  const web = await running('undeletable-taken')
+  web.registry.push({ documents: [...documentsOf(web, '1'), settings({}, 'more')] })
+  web.poll()
+  await web.release('r2')
+  await heldUp(web, documentsOf(web, '1'))
+  await loop.applyAs('helm', web, settings({ a: 'theirs' }))
+  await web.untilReason('FieldConflict')
+
+  await labelNamespace(loop.cluster, web.namespace, undeletable, false)
+  await web.reconcileNow('now')
+
+  await web.untilObject('v1/configmaps/more', (object) => object === undefined)
+  const { status } = await web.until('nothing to be left to delete', ({ status }) => status?.rollout === undefined)
+  t.match(status, { current: { tag: 'r3' }, summary: { state: 'FieldConflict' } })
 })
 
 t.test('without prune it is left behind', async (t) => {
@@ -295,6 +319,16 @@ async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
   web.poll()
   await web.release('r1')
   return web
+}
+
+/** The next release holds less, and what is left of the one before may not be deleted. */
+async function heldUp(web: Tenancy, documents: readonly object[] = [workload(web.namespace)]): Promise<Delivery> {
+  await labelNamespace(loop.cluster, web.namespace, undeletable, true)
+  web.registry.push({ documents })
+  web.poll()
+  await web.untilAwaited(web.registry.latest)
+  await web.rollOut()
+  return web.untilReason('ApplyRefused')
 }
 
 function documentsOf({ namespace }: Tenancy, a: string): readonly object[] {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { AppError } from '../core/errors.ts'
-import { forEachObject } from './each-object.ts'
+import { forEachObject, mendable } from './each-object.ts'
 
 const held = new AppError({ kind: 'waiting', reason: 'FieldConflict', message: 'held' })
 const moved = new AppError({ kind: 'retryable', reason: 'ApiConflict', message: 'moved' })
@@ -10,6 +10,20 @@ const ofAll: Record<string, Error> = {
   'the lease is lost': new AppError({ kind: 'aborted', reason: 'LeaseLost', message: 'lost' }),
   'there is a bug': new TypeError('a bug'),
 }
+
+t.test('what is refused for good is tried again where somebody may come to allow it', async (t) => {
+  await t.rejects(
+    mendable(() => Promise.reject(refused)),
+    { kind: 'waiting', reason: 'ApplyRefused', message: 'refused', cause: refused },
+  )
+  for (const error of [held, moved, ...Object.values(ofAll)]) {
+    await t.rejects(
+      mendable(() => Promise.reject(error)),
+      error,
+    )
+  }
+  await t.resolves(mendable(() => Promise.resolve()))
+})
 
 t.test(
   'what is in the way of one is thrown once all others had their turn, of several what passes soonest',

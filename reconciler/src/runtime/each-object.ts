@@ -20,3 +20,13 @@ export async function forEachObject<T>(objects: readonly T[], work: (object: T) 
   const soonest = bySoonest.flatMap((kind) => errors.filter((error) => error.kind === kind))[0]
   if (soonest !== undefined) throw soonest
 }
+
+/** Whoever forbids a deletion may come to allow it, and no event tells when: what is refused for good is tried again. */
+export async function mendable(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind !== 'terminal') throw error
+    throw new AppError({ kind: 'waiting', reason: error.reason, message: error.message, cause: error })
+  }
+}

@@ -29,6 +29,8 @@ export interface Memory {
   awaited?: { readonly startedAt: string; readonly sinceMs: number }
   /** Objects whose correction is counted, and that are not written yet: to try again is no further correction. */
   readonly counted: Set<string>
+  /** That what was delivered is deleted stands in status. */
+  isEndingTold?: true
   /** Notices that were given already. */
   told: ReadonlySet<string>
   /** Reconciles in a row that failed. */

@@ -5,7 +5,7 @@ import { AppError } from '../core/errors.ts'
 import { referenceOf, staleEntries } from '../core/inventory.ts'
 import { ownedFieldsHash } from '../core/owned-fields.ts'
 import type { ObjectStore } from '../kube/ports.ts'
-import { forEachObject } from './each-object.ts'
+import { forEachObject, mendable } from './each-object.ts'
 import type { Turn } from './turn.ts'
 
 /** Deletes what the newest release no longer holds; throws AppError where something of it could not be deleted yet. */
@@ -14,18 +14,11 @@ export async function pruneObjects(turn: Turn, objects: Pick<ObjectStore, 'get' 
     turn.assertWritable(object)
     turn.assertNotPaused(object)
   }
-  try {
-    await forEachObject(staleEntries(turn.status.inventory ?? []), async (entry) => {
+  await mendable(() =>
+    forEachObject(staleEntries(turn.status.inventory ?? []), async (entry) => {
       await removeObject(entry, { turn, objects, assertRemovable })
-    })
-  } catch (error) {
-    throw error instanceof AppError && error.kind === 'terminal' ? waitingFor(error) : error
-  }
-}
-
-/** What runs is well, whoever forbids to delete what is left of the release before: no event tells when that ends. */
-function waitingFor(cause: AppError): AppError {
-  return new AppError({ kind: 'waiting', reason: cause.reason, message: cause.message, cause })
+    }),
+  )
 }
 
 export interface RemovalScope {

@@ -6,7 +6,7 @@ import { AppError, troubleOf, type Trouble } from '../core/errors.ts'
 import type { Culprit } from '../core/pod-faults.ts'
 import { nextPauseChange, readPause, type PauseMark } from '../core/pause.ts'
 import { targetKey, type Plan } from '../core/plan.ts'
-import { knownReleases, knownSinceMs } from '../core/releases.ts'
+import { isUndecided, knownReleases, knownSinceMs } from '../core/releases.ts'
 import { retryDelayMs } from '../core/retry.ts'
 import type { TagPattern } from '../core/tag-pattern.ts'
 import type { EventSink, FinalizerWriter, ObjectStore, PodSource, SnapshotStore, StatusWriter } from '../kube/ports.ts'
@@ -258,10 +258,10 @@ async function failed(
   return { result: results[kind], next: { kind: 'after', ms: Math.min(delayMs, untilDeadlineMs(turn)) } }
 }
 
-/** A rollout whose objects can't be written ends at its deadline, however seldom that is tried. */
+/** A rollout whose objects can't be written, or whose pods can't be deleted, ends at its deadline, however seldom that is tried. */
 function untilDeadlineMs(turn: Turn): number {
   const { rollout } = turn.status
-  const deadlineMs = rollout?.phase === 'Applying' ? parseTime(rollout.deadline ?? '') : undefined
+  const deadlineMs = isUndecided(rollout) ? parseTime(rollout.deadline ?? '') : undefined
   const leftMs = deadlineMs === undefined ? 0 : deadlineMs - turn.nowMs()
   return leftMs > 0 ? leftMs : Number.POSITIVE_INFINITY
 }
