@@ -155,6 +155,7 @@ const metrics: Metrics = {
   polled: () => {},
   pollSucceeded: () => {},
   nextPollAt: () => {},
+  noNextPoll: () => {},
   registryRequested: () => {},
   watchRestarted: () => {},
   eventLost: () => {},

@@ -77,11 +77,11 @@ const perDelivery: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassPollTooOld',
-    // By its schedule, however seldom that is. The second half is a Delivery that was never read for. One that is stalled
+    // By its schedule, however seldom that is. The second half is a Delivery that was never read for; one that is stalled
     // may not be polled at all, as for SpecInvalid or TooManyTags: another alert tells of it.
-    expr: oneLine(`(time() - ${ofDelivery('windlass_next_poll_timestamp_seconds')} > ${pollTooOldS}
-      or (${ofDelivery('windlass_delivery_info')} unless ${ofDelivery('windlass_next_poll_timestamp_seconds')}))
-      unless ${ofDelivery('windlass_delivery_stalled')} == 1`),
+    expr: oneLine(`time() - ${ofDelivery('windlass_next_poll_timestamp_seconds')} > ${pollTooOldS}
+      or (${ofDelivery('windlass_delivery_info')} unless ${ofDelivery('windlass_next_poll_timestamp_seconds')}
+      unless ${ofDelivery('windlass_delivery_stalled')} == 1)`),
     forS: 300,
     severity: 'warning',
     summary: `The registry has not been read completely for ${named} for too long.`,

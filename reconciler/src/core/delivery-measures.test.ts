@@ -25,6 +25,21 @@ const cases: ReadonlyArray<readonly [says: string, status: DeliveryStatus | unde
     { rollout: rollout({ phase: 'Failed' }), conditions: [unready('RolloutTimeout'), stalled] },
     'stalled',
   ],
+  [
+    'what the release before held may take long to be deleted',
+    { rollout: rollout({ phase: 'Pruning' }), conditions: [ready] },
+    'ready',
+  ],
+  [
+    'where somebody forbids that, it waits',
+    { rollout: rollout({ phase: 'Pruning' }), conditions: [unready('ApplyRefused')] },
+    'waiting',
+  ],
+  [
+    'where it does after going back, it is rolled back',
+    { rollout: rollout({ phase: 'Pruning', purpose: 'GoBack' }), conditions: [unready('ApplyRefused')] },
+    'rolledBack',
+  ],
   ['after going back it is rolled back', { conditions: [unready('RolledBack')] }, 'rolledBack'],
   ['a pause comes first', { rollout: rollout(), conditions: [ready, stalled, paused] }, 'paused'],
 ]
@@ -46,6 +61,12 @@ t.test('who paused and why is told in one line for as long as it lasts', async (
   t.match(pause, /^the Delivery is paused by anna: an incident .*…$/)
   t.equal(pause?.length, 200)
   t.notOk('pause' in measureDelivery({ metadata: {}, spec: spec(), status: { conditions: [ready] } }))
+})
+
+t.test('the repository of what is being deleted is polled no more', async (t) => {
+  const measure = (metadata: object) => measureDelivery({ metadata, spec: spec() }).repository
+  t.equal(measure({}), spec().image.repository)
+  t.equal(measure({ deletionTimestamp: noon }), undefined)
 })
 
 t.test('a pin is measured, an annotation that is still empty is none', async (t) => {

@@ -19,10 +19,13 @@ export const deliveryStates = [
 ] as const
 export type DeliveryState = (typeof deliveryStates)[number]
 
-type Measured = Pick<Delivery, 'spec' | 'status'> & { readonly metadata: Pick<Delivery['metadata'], 'annotations'> }
+type Measured = Pick<Delivery, 'spec' | 'status'> & {
+  readonly metadata: Pick<Delivery['metadata'], 'annotations' | 'deletionTimestamp'>
+}
 
 export interface DeliveryMeasures {
-  readonly repository: string
+  /** Absent while the Delivery is being deleted, for it is not polled any more. */
+  readonly repository?: string
   readonly state: DeliveryState
   readonly isReady: boolean
   readonly isStalled: boolean
@@ -43,7 +46,7 @@ export function measureDelivery({ metadata, spec, status = {} }: Measured): Deli
   const paused = trueCondition(status, 'Paused')
   const isStalled = trueCondition(status, 'Stalled') !== undefined
   return {
-    repository: spec.image.repository,
+    ...(metadata.deletionTimestamp === undefined && { repository: spec.image.repository }),
     state: stateOf(status),
     isReady: trueCondition(status, 'Ready') !== undefined,
     isStalled,
@@ -61,11 +64,12 @@ export function measureDelivery({ metadata, spec, status = {} }: Measured): Deli
 function stateOf(status: DeliveryStatus): DeliveryState {
   const { rollout } = status
   if (trueCondition(status, 'Paused') !== undefined) return 'paused'
-  if (rollout !== undefined && rollout.phase !== 'Failed') {
-    return rollout.purpose === 'GoBack' ? 'goingBack' : 'rollingOut'
-  }
+  // What is left to be deleted may be so for long: what runs is ready by then.
+  const isEnding = rollout?.phase === 'Failed' || rollout?.phase === 'Pruning'
+  if (rollout !== undefined && !isEnding) return rollout.purpose === 'GoBack' ? 'goingBack' : 'rollingOut'
   if (trueCondition(status, 'Stalled') !== undefined) return 'stalled'
-  if (readyReason(status) === 'RolledBack') return 'rolledBack'
+  const isBack = rollout?.phase === 'Pruning' && rollout.purpose === 'GoBack'
+  if (isBack || readyReason(status) === 'RolledBack') return 'rolledBack'
   return trueCondition(status, 'Ready') === undefined ? 'waiting' : 'ready'
 }
 

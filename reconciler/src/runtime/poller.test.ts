@@ -494,6 +494,32 @@ t.test('after a poll that fails nothing says when the next one is due', async (t
   t.notMatch((await metrics.expose()).body, 'windlass_next_poll_timestamp_seconds{')
 })
 
+t.test('of what is polled no more nothing says when it is due', async (t) => {
+  const { registry, poller, metrics } = setUp(t)
+  const isTold = async () => (await metrics.expose()).body.includes('windlass_next_poll_timestamp_seconds{')
+  const scan = registry.scan.bind(registry)
+  const read = async () => {
+    poller.follow(key, subject())
+    poller.rescan(key)
+    await settle()
+  }
+  await read()
+  t.ok(await isTold())
+
+  poller.forget(key)
+  t.notOk(await isTold(), 'its Delivery is being deleted, or its spec means nothing')
+
+  await read()
+  t.ok(await isTold())
+  registry.scan = () => Promise.resolve({ kind: 'tooMany', atLeast: 501 })
+  await read()
+  t.notOk(await isTold(), 'there are too many tags to decide')
+
+  registry.scan = scan
+  await read()
+  t.ok(await isTold())
+})
+
 t.test('what no adapter translated is counted as a bug, and tried again', async (t) => {
   const { registry, poller, metrics, clock } = setUp(t)
   const scan = registry.scan.bind(registry)

@@ -26,7 +26,7 @@ export interface PollerOptions {
   readonly random: () => number
   readonly jitterMs: number
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'polled' | 'pollSucceeded' | 'nextPollAt' | 'bug'>
+  readonly metrics: Pick<Metrics, 'polled' | 'pollSucceeded' | 'nextPollAt' | 'noNextPoll' | 'bug'>
   /** What the registry tells of this Delivery is another than before. */
   readonly onChange: (key: string) => void
 }
@@ -114,6 +114,7 @@ export class Poller {
       new AppError({ kind: 'aborted', reason: 'Superseded', message: 'the poll is not wanted any more' }),
     )
     this.#entries.delete(key)
+    this.#options.metrics.noNextPoll(labelsOf(key))
   }
 
   /** Polls at once, though not before the time that a registry asked us to wait. */
@@ -205,6 +206,7 @@ export class Poller {
     entry.failures = 0
     entry.notBeforeMs = Number.NEGATIVE_INFINITY
     if (scan.kind === 'tooMany') {
+      metrics.noNextPoll(labelsOf(key))
       this.#tell(key, entry, tooManyTags(entry.subject, scan.atLeast))
       return
     }

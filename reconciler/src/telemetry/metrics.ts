@@ -38,6 +38,8 @@ export interface Metrics {
   pollSucceeded(delivery: DeliveryLabels, atMs: number): void
   /** The registry answered, and is to be read again then. */
   nextPollAt(delivery: DeliveryLabels, atMs: number): void
+  /** It is not to be read any more. */
+  noNextPoll(delivery: DeliveryLabels): void
   /** `result` is a class of answers, as `2xx` or `network`, never a text of the registry's. */
   registryRequested(registry: string, result: string): void
   watchRestarted(cause: WatchRestartCause): void
@@ -105,6 +107,7 @@ export function createMetrics({ registries = [], requestsPerMinute = 0 }: Metric
     polled: (name, result) => series.polls.inc({ registry: name, result }),
     pollSucceeded: (delivery, atMs) => series.perDelivery.lastGoodPoll.set(labelsOf(delivery), atMs / 1000),
     nextPollAt: (delivery, atMs) => series.perDelivery.nextPoll.set(labelsOf(delivery), atMs / 1000),
+    noNextPoll: (delivery) => series.perDelivery.nextPoll.remove(labelsOf(delivery)),
     registryRequested: (name, result) => series.registryRequests.inc({ registry: name, result }),
     watchRestarted: (cause) => series.watchRestarts.inc({ cause }),
     eventLost: () => series.lostEvents.inc(),
@@ -170,7 +173,10 @@ function defineSeries(registry: Registry) {
     bugs: counter('windlass_bugs_total', 'What escaped and should not have; each is in the log.'),
     depth: gauge('windlass_work_queue_depth', 'Keys that wait for a worker.'),
     leader: gauge('windlass_leader', '1 where this process is the leader.'),
-    info: gauge('windlass_delivery_info', '1 for each Delivery.', [...deliveryLabels, 'repository']),
+    info: gauge('windlass_delivery_info', '1 for each Delivery that is not being deleted.', [
+      ...deliveryLabels,
+      'repository',
+    ]),
     pauseInfo: gauge('windlass_delivery_pause_info', '1 for each Delivery that is paused: by whom, and why.', [
       ...deliveryLabels,
       'message',

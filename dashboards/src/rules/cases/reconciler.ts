@@ -190,10 +190,33 @@ const ofDeliveries: readonly AlertCase[] = [
   },
   {
     alert: 'WindlassPollTooOld',
-    says: 'it is stalled, and not polled any more: another alert tells',
+    says: 'it is stalled, and polled: what would mend it is not seen',
     series: {
       [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x40',
+      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x40',
       [`windlass_delivery_stalled{${ofDelivery}}`]: '1x40',
+    },
+    at: '25m',
+    fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'it is stalled by what ends its polls, too: another alert tells',
+    series: {
+      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x5 stale',
+      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x40',
+      [`windlass_delivery_stalled{${ofDelivery}}`]: '0x5 1x35',
+    },
+    at: '25m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'it is being deleted',
+    series: {
+      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x5 stale',
+      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x5 stale',
+      [`windlass_delivery_stalled{${ofDelivery}}`]: '0x40',
     },
     at: '25m',
     fires: [],
