@@ -1,8 +1,8 @@
-/** What the API server itself changes of an object on its way in, by policies and defaults. */
+/** What is changed of an object on its way into the API server: by policies, webhooks and defaults. */
 import t from 'tap'
 import type { KubeObject } from '../api/object.ts'
 import { isWrite, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
-import { installMutation, labelNamespace } from './test-admission.ts'
+import { installMutation, labelNamespace, startWebhook } from './test-admission.ts'
 import { TestLoop, type Tenancy } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
@@ -117,6 +117,97 @@ t.test('a policy that comes later is no drift either, and has its way with the n
 
   t.notOk((await web.delivery()).status?.drifted)
 })
+
+t.test('what a webhook adds and raises, as those of meshes and of AKS do, is no drift', async (t) => {
+  const shown = await startWebhook(t, cluster, { label: 'webhook', resources: ['deployments'], patch: inject })
+  const web = await loop.deliver('webhook')
+  await labelNamespace(cluster, web.namespace, 'webhook', true)
+  await loop.until(async () => {
+    const path = `/apis/apps/v1/namespaces/${web.namespace}/deployments`
+    const body = workload(web.namespace, 'probe')
+    await cluster.admin.request({
+      method: 'POST',
+      path,
+      query: { dryRun: 'All' },
+      body,
+      what: 'probe',
+      signal: cluster.signal,
+    })
+    return shown.includes('Deployment/probe (dry run)')
+  }, 'the webhook to be asked')
+
+  const isInjected = async (release: string) => {
+    const { containers } = ((await web.object(deployment)) as Injected).spec.template.spec
+    t.match(containers, [
+      { name: 'web', image: new RegExp(`:${release}@`), resources: { requests: { cpu: '100m' } } },
+      { name: 'proxy', image: 'mesh.example/proxy:1' },
+    ])
+    t.equal(containers.length, 2)
+  }
+  web.registry.push({ documents: [asking('10m', web)] })
+  web.poll()
+  await web.release('r1')
+  await isInjected('r1')
+  web.registry.push({ documents: [asking('10m', web)] })
+  web.poll()
+  await web.release('r2')
+  await isInjected('r2')
+  t.ok(shown.includes('Deployment/web (dry run)'), 'it is asked while a release is only tried')
+
+  const writes = await loop.writesDuring(async () => {
+    await web.reconcileNow('now')
+    await loop.stop()
+    await loop.start()
+    await web.reconcileNow('after a restart')
+  })
+  t.same(
+    writes
+      .filter(({ objectRef, impersonatedUser }) => objectRef?.namespace === web.namespace && impersonatedUser)
+      .map(({ requestURI }) => requestURI),
+    [],
+  )
+  t.notOk((await web.delivery()).status?.drifted)
+
+  await web.edit(
+    deployment,
+    { spec: { template: { spec: { containers: [{ name: 'web', image: 'theirs' }] } } } },
+    'strategic-merge',
+  )
+  await web.untilEvent('Normal DriftCorrected')
+  await isInjected('r2')
+})
+
+interface Container {
+  readonly name: string
+  readonly resources?: { readonly requests?: { readonly cpu?: string } }
+}
+interface Injected extends KubeObject {
+  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } }
+}
+
+/** A sidecar where there is none yet, and as much CPU as the platform asks for at least. */
+function inject(object: KubeObject): readonly object[] {
+  const path = '/spec/template/spec/containers'
+  const { containers } = (object as Injected).spec.template.spec
+  return [
+    ...containers.flatMap(({ resources }, index) =>
+      resources?.requests?.cpu === '10m'
+        ? [{ op: 'replace', path: `${path}/${index}/resources/requests/cpu`, value: '100m' }]
+        : [],
+    ),
+    ...(containers.some(({ name }) => name === 'proxy')
+      ? []
+      : [{ op: 'add', path: `${path}/-`, value: { name: 'proxy', image: 'mesh.example/proxy:1' } }]),
+  ]
+}
+
+/** The Deployment, which asks for that much CPU. */
+function asking(cpu: string, { namespace }: Tenancy): object {
+  const object = workload(namespace) as Injected
+  const { template } = object.spec
+  const containers = template.spec.containers.map((one) => ({ ...one, resources: { requests: { cpu } } }))
+  return { ...object, spec: { ...object.spec, template: { ...template, spec: { ...template.spec, containers } } } }
+}
 
 /** A Delivery in which its first push runs, under these policies. */
 async function running(purpose: string, policies: readonly string[]): Promise<Tenancy> {

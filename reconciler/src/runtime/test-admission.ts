@@ -1,4 +1,11 @@
-/** Admission policies that tests put in the way of what is written. */
+/** Admission policies and webhooks that tests put in the way of what is written. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fastify from 'fastify'
+import type { Test } from 'tap'
+import { openAuthority } from '../../../bootstrap/local/certificates.ts'
+import type { KubeObject } from '../api/object.ts'
 import type { TestCluster } from '../kube/test-cluster.ts'
 
 export interface Refusal {
@@ -84,4 +91,61 @@ export async function installMutation(cluster: TestCluster, { label, resources, 
       matchResources: { namespaceSelector: { matchExpressions: [{ key: label, operator: 'Exists' }] } },
     },
   })
+}
+
+export interface Webhook {
+  readonly label: string
+  readonly resources: readonly string[]
+  /** A JSON Patch: what is changed of an object on its way in. */
+  readonly patch: (object: KubeObject) => readonly object[]
+}
+
+interface AdmissionReview {
+  readonly request: { readonly uid: string; readonly dryRun: boolean; readonly object: KubeObject }
+}
+
+/**
+ * Ends with the test. Answers the objects that it is shown, by kind and name.
+ * https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+ */
+export async function startWebhook(t: Test, cluster: TestCluster, webhook: Webhook): Promise<readonly string[]> {
+  const { label, resources, patch } = webhook
+  const dir = await mkdtemp(join(tmpdir(), 'windlass-webhook-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  const authority = await openAuthority(dir, 'ca', 'webhook CA')
+  const { certPem: cert, keyPem: key } = await authority.issue({ commonName: label, ipAddresses: ['127.0.0.1'] })
+  const shown: string[] = []
+  const app = fastify({ https: { cert, key }, forceCloseConnections: true })
+  t.teardown(() => app.close())
+  app.post<{ Body: AdmissionReview }>('/', ({ body: { request } }) => {
+    const { uid, dryRun, object } = request
+    shown.push(`${object.kind}/${object.metadata.name}${dryRun ? ' (dry run)' : ''}`)
+    return {
+      apiVersion: 'admission.k8s.io/v1',
+      kind: 'AdmissionReview',
+      response: {
+        uid,
+        allowed: true,
+        patchType: 'JSONPatch',
+        patch: Buffer.from(JSON.stringify(patch(object))).toString('base64'),
+      },
+    }
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  await cluster.create('/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations', {
+    metadata: { name: label },
+    webhooks: [
+      {
+        name: `${label}.windlass.test`,
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        failurePolicy: 'Fail',
+        reinvocationPolicy: 'IfNeeded',
+        clientConfig: { url, caBundle: Buffer.from(authority.certPem).toString('base64') },
+        rules: [{ apiGroups: ['', 'apps'], apiVersions: ['v1'], resources, operations: ['CREATE', 'UPDATE'] }],
+        namespaceSelector: { matchExpressions: [{ key: label, operator: 'Exists' }] },
+      },
+    ],
+  })
+  return shown
 }
