@@ -40,7 +40,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     childLoggerFactory: (parent) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     clientErrorHandler,
-    frameworkErrors: (error, _request, reply) => void sendError(reply, translate(error)),
+    // No hook of ours is run then, so that neither draining nor a surplus would close the connection.
+    frameworkErrors: (error, _request, reply) => void sendError(reply.header('connection', 'close'), translate(error)),
     // Answers on connections that outlive the listening socket are still worth giving; see server.ts.
     return503OnClosing: false,
   })

@@ -7,6 +7,8 @@ export interface ConnectionLimits {
   readonly served: number
   /** At a time, beyond those that are served. */
   readonly surplus: number
+  /** How long one of those may stay, whatever is sent and read on it. */
+  readonly surplusMs: number
 }
 
 /** Probes and scrapes come to the port that prices are asked for at: they must be answered whoever holds how many. */
@@ -28,10 +30,15 @@ export function limitConnections(server: Server, limits: ConnectionLimits, regis
   server.on('drop', () => dropped.inc())
   server.on('connection', (socket) => {
     open += 1
-    if (open > limits.served) surplus.add(socket)
     socket.once('close', () => {
       open -= 1
+    })
+    if (open <= limits.served) return
+    surplus.add(socket)
+    const end = setTimeout(() => socket.destroy(), limits.surplusMs).unref()
+    socket.once('close', () => {
       surplus.delete(socket)
+      clearTimeout(end)
     })
   })
   // The number first: almost always it is zero, and nothing is looked up for the request.

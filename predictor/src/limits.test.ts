@@ -156,13 +156,22 @@ t.test('garbage behind a request does not end up in the answer to it', async (t)
 })
 
 t.test('beyond the limit of connections probes are answered and prices refused, once on each', async (t) => {
-  const server = await listen(t, { connectionLimits: { served: 2, surplus: 2 } })
+  const server = await listen(t, { connectionLimits: { served: 2, surplus: 2, surplusMs: 60_000 } })
   const kept = await Promise.all([keep(t, server.port), keep(t, server.port)])
 
   for (const url of ['/health', '/livez', '/readyz', '/metrics', '/version']) {
     const answer = await exchange(server.port, head(`GET ${url} HTTP/1.1`, 'Host: x').repeat(2))
     t.match(answer, /^HTTP\/1\.1 200 OK\r\n/, url)
     t.match(answer, /\r\nconnection: close\r\n/i, url)
+    t.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1, `${url} is answered once`)
+  }
+  for (const [url, status] of [
+    ['/no-such-route', 404],
+    ['/docs/%FF', 400],
+    ['/%zz', 400],
+  ] as const) {
+    const answer = await exchange(server.port, head(`GET ${url} HTTP/1.1`, 'Host: x').repeat(2))
+    t.equal(parse(answer).status, status, url)
     t.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1, `${url} is answered once`)
   }
   for (const line of ['GET /quote?symbol=BTC HTTP/1.1', 'POST /predict?symbol=BTC HTTP/1.1']) {
@@ -185,7 +194,7 @@ t.test('beyond the limit of connections probes are answered and prices refused, 
 t.test(
   'beyond both limits of connections new ones are closed and counted, and those that are there are served',
   async (t) => {
-    const server = await listen(t, { connectionLimits: { served: 1, surplus: 1 } })
+    const server = await listen(t, { connectionLimits: { served: 1, surplus: 1, surplusMs: 60_000 } })
     const kept = await keep(t, server.port)
     const dropped = async () =>
       /^predictor_dropped_connections_total (\d+)$/m.exec((await server.app.inject('/metrics')).payload)?.[1]
@@ -201,9 +210,26 @@ t.test(
   },
 )
 
+t.test('one beyond the limit is closed in time, whatever it does; those that are served stay', async (t) => {
+  const server = await listen(t, { connectionLimits: { served: 1, surplus: 2, surplusMs: 300 } })
+  const kept = await keep(t, server.port)
+  let taken = 0
+  server.app.server.on('connection', () => {
+    taken += 1
+  })
+  const silent = connect(server.port, '127.0.0.1')
+  const reluctant = connect(server.port, '127.0.0.1').pause()
+  for (const socket of [silent, reluctant]) t.teardown(() => socket.destroy())
+  reluctant.write(head(bundle, 'Host: x'))
+  await until(async () => taken === 2)
+
+  await until(async () => (await count(server.app)) === 1)
+  t.match(await ask(kept, '/quote?symbol=BTC'), /^HTTP\/1\.1 200 OK/)
+})
+
 t.test('as it is shipped, it serves 2 000 connections and takes a thousand more', async (t) => {
   const { server } = await openApp(t)
-  t.same(limits.connections, { served: 2_000, surplus: 1_000 })
+  t.same(limits.connections, { served: 2_000, surplus: 1_000, surplusMs: 10_000 })
   t.equal(server.maxConnections, 3_000)
 })
 

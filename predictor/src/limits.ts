@@ -21,9 +21,9 @@ export const limits = {
   idleMs: 120_000,
   /**
    * So that those who only hold connections can neither use up memory nor keep probes away: a surplus one is answered
-   * once, on prices with 503, and what comes beyond is closed at once.
+   * once, on prices with 503, and is closed after 10 s whatever it does; what comes beyond is closed at once.
    */
-  connections: { served: 2_000, surplus: 1_000 },
+  connections: { served: 2_000, surplus: 1_000, surplusMs: 10_000 },
 } as const
 
 /** The part of them that the framework and Node's HTTP server see to. */

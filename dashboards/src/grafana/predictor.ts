@@ -209,12 +209,16 @@ function refusals(): Builder<Panel> {
   return graph({
     title: 'Refused for overload',
     description:
-      'Answers of 503 on prices a second: the event loop was late, or connections were too many, and work was refused before it queued up.',
+      'Answers of 503 on prices a second: the event loop was late, or connections were too many, and work was refused before it queued up; and connections closed at once, where far too many were open.',
     unit: units.RequestsPerSecond,
     queries: [
       {
         expr: `sum by (pod) (rate(http_requests_total{${prices}, status="503"}[$__rate_interval]))`,
         legend: '{{pod}}',
+      },
+      {
+        expr: `sum by (pod) (rate(predictor_dropped_connections_total{${pods}}[$__rate_interval]))`,
+        legend: '{{pod}}: connections',
       },
     ],
     span: 8,

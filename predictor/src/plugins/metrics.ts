@@ -44,11 +44,14 @@ export const metricsPlugin = fp((app: FastifyInstance, { registry }: MetricsOpti
     return found
   }
 
-  // What a route says it may answer is counted from zero, so that the first error is seen: a rate lies between two values.
+  // What a route says it may answer is counted from zero, and timed where it is well, so that the first error and the first
+  // slow answer are seen: a rate lies between two values.
   app.addHook('onRoute', ({ method, url, schema }) => {
     for (const status of documentedStatuses(schema)) {
       for (const one of [method].flat()) {
-        if (one !== 'HEAD') requests.inc({ method: one, route: url, status }, 0)
+        if (one === 'HEAD') continue
+        requests.inc({ method: one, route: url, status }, 0)
+        if (status === '200') durations.zero({ method: one, route: url, status })
       }
     }
   })
