@@ -25,6 +25,7 @@ interface CiliumRule {
 
 interface Endpoints {
   readonly matchLabels: Readonly<Record<string, string>>
+  readonly matchExpressions?: ReadonlyArray<{ readonly key: string; readonly operator: string }>
 }
 
 type HostName = { readonly matchName: string } | { readonly matchPattern: string }
@@ -103,8 +104,13 @@ function peersOf(rule: CiliumRule, { apiServerIp, addresses }: CiliumWorld): rea
   ]
 }
 
-function podsOf({ matchLabels: { [namespaceLabel]: namespace, ...labels } }: Endpoints): PolicyPeer {
+function podsOf({ matchLabels, matchExpressions = [] }: Endpoints): PolicyPeer {
+  const { [namespaceLabel]: namespace, ...labels } = matchLabels
+  const strange = matchExpressions.filter(({ key, operator }) => key !== namespaceLabel || operator !== 'Exists')
+  if (strange.length > 0) throw new Error(`what ${JSON.stringify(strange)} selects is not known here`)
+  const isAnywhere = matchExpressions.length > 0
   return {
+    ...(isAnywhere && { namespaceSelector: {} }),
     ...(namespace !== undefined && {
       namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
     }),

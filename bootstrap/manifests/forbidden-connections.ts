@@ -60,6 +60,8 @@ export function forbiddenConnections(cast: Cast): Readonly<Record<string, Attemp
     'the reconciler sends mail': tcp(reconciler, world, 25),
     'the reconciler looks a name up in the world': udp(reconciler, world, 53),
     'the reconciler logs in to the predictor': tcp(reconciler, predictor, 22),
+    'the reconciler calls a neighbour': tcp(reconciler, neighbour, 8080),
+    'the reconciler asks for another port of Prometheus': tcp(reconciler, prometheus, 9093),
   }
 }
 

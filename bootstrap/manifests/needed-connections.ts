@@ -45,6 +45,8 @@ export function neededConnections(cast: AksCast): Readonly<Record<string, Attemp
     'the reconciler looks a long name up': tcp(reconciler, resolver, 53),
     'the reconciler looks a name up, with LocalDNS': udp(reconciler, outside('169.254.10.11'), 53),
     'the reconciler asks the API server, the registry, Entra ID': tcp(reconciler, outside('20.50.2.1'), 443),
+    'checks of a release, which come later, ask the predictor': tcp(reconciler, predictor, 8080),
+    'and Prometheus': tcp(reconciler, prometheus, 9090),
     'the reconciler asks an API server of its own port': tcp(reconciler, outside('10.0.0.4'), 6443),
   }
 }

@@ -2,7 +2,7 @@
 // opened are judged by reconciler/e2e/who-may-talk-to-whom.e2e.ts.
 import t from 'tap'
 import { type Attempt, judge, type NetworkPolicy } from '../local/network/policy.ts'
-import { forbiddenConnections, tcp } from './forbidden-connections.ts'
+import { forbiddenConnections } from './forbidden-connections.ts'
 import { aksCast, namespaces, neededConnections } from './needed-connections.ts'
 import { rawManifests } from './raw-manifests.ts'
 
@@ -14,14 +14,6 @@ const cast = aksCast(objects)
 
 t.test('who has something to ask gets through', async (t) => {
   for (const [what, attempt] of Object.entries(neededConnections(cast))) t.equal(verdictOn(attempt), 'allowed', what)
-})
-
-t.test('the predictor would let in checks of the reconciler, whose own policy does not let them out yet', async (t) => {
-  const { predictor, reconciler } = cast
-  const check = tcp(reconciler, predictor, 8080)
-  const ofPredictor = policies.filter(({ metadata }) => metadata.namespace === predictor.namespace)
-  t.equal(judge(check, ofPredictor, namespaces).kind, 'allowed')
-  t.match(judge(check, policies, namespaces), { kind: 'denied', direction: 'egress' })
 })
 
 t.test('who has not does not', async (t) => {

@@ -12,7 +12,7 @@ import { prometheusName, prometheusNamespace } from '../../bootstrap/local/prome
 import { queryPrometheus } from '../../bootstrap/local/prometheus/query.ts'
 import { sharedPlatform } from '../../bootstrap/local/testing-platform.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
-import { forbiddenConnections } from '../../bootstrap/manifests/forbidden-connections.ts'
+import { forbiddenConnections, tcp } from '../../bootstrap/manifests/forbidden-connections.ts'
 import { openHelm } from '../../bootstrap/manifests/helm.ts'
 import { InstalledPredictor } from '../../bootstrap/manifests/installed-predictor.ts'
 
@@ -102,6 +102,17 @@ t.test('what nobody has to open is denied', async (t) => {
     t.equal(judge(attempt, judgement.policies, judgement.namespaces).kind, 'denied', what)
   }
   t.comment(`${Object.keys(forbidden).length} forbidden ones denied`)
+})
+
+t.test('what checks of a release will ask is open, though nothing asks it yet', async (t) => {
+  for (const [to, port] of [
+    [prometheusPod, 9090],
+    [predictorPod, 8080],
+  ] as const) {
+    const { kind } = judge(tcp(reconcilerPod, to, port), judgement.policies, judgement.namespaces)
+    // Prometheus has no policy of its own here.
+    t.equal(kind, 'allowed', `${nameOfEnd(to)} ${port}`)
+  }
 })
 
 async function judged(): Promise<Judgement> {

@@ -12,3 +12,10 @@ app.kubernetes.io/name: windlass
 {{ .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
 {{- end }}
 {{- end }}
+
+{{/* The hosts of networkPolicy.fqdns, as Cilium selects names. */}}
+{{- define "windlass.names" -}}
+{{- range .Values.networkPolicy.fqdns }}
+- {{ contains "*" . | ternary "matchPattern" "matchName" }}: {{ . | quote }}
+{{- end }}
+{{- end }}
