@@ -1,6 +1,6 @@
 import type { AzureContext } from './context.ts'
 import { numbered } from './run-steps.ts'
-import type { AzureStep, Found } from './step.ts'
+import type { Action, AzureStep, Found } from './step.ts'
 
 /** What a dry run came to: the plan, for a person, and whether anything stands in its way. */
 export interface Plan {
@@ -26,7 +26,13 @@ export async function planSteps(steps: readonly AzureStep[], context: AzureConte
       lines.push(`  nothing to do: ${found.detail}`)
       continue
     }
-    const actions = await step.actions(context)
+    const actions = await plannedOf(step, context)
+    if (actions instanceof Error) {
+      // All else is planned as if nothing stood in the way.
+      ok = false
+      lines.push(...indented(actions.message))
+      continue
+    }
     if (step.name === 'preflight' && found instanceof Error) {
       // All else is planned as if nothing stood in the way.
       ok = false
@@ -35,6 +41,15 @@ export async function planSteps(steps: readonly AzureStep[], context: AzureConte
     for (const { text } of actions) lines.push(...indented(text))
   }
   return { lines, ok }
+}
+
+async function plannedOf(step: AzureStep, context: AzureContext): Promise<readonly Action[] | Error> {
+  try {
+    return await step.actions(context)
+  } catch (error) {
+    context.signal.throwIfAborted()
+    return error instanceof Error ? error : new Error(String(error))
+  }
 }
 
 function indented(text: string): readonly string[] {

@@ -367,6 +367,11 @@ const refusals: readonly Refusal[] = [
     says: /github\.retentionSubject and github\.releaseSubject are the same subject/,
   },
   {
+    title: 'a subject without a repository',
+    change: { github: { applySubject: 'repo:contoso:environment:apply' } },
+    says: /applySubject: 'repo:contoso:environment:apply' is not 'repo:OWNER\/REPOSITORY:environment:NAME'/,
+  },
+  {
     title: 'a subject of another issuer',
     change: { github: { applySubject: 'org:contoso:environment:apply' } },
     says: /must begin with repo:/,

@@ -3,6 +3,7 @@ import { nameProblems } from './naming.ts'
 import { networkProblems } from './network-rules.ts'
 import { registryGrants } from './registry-access.ts'
 import type { Environment, MaintenanceWindow, NodePool, Settings } from './settings.ts'
+import { parseSubject } from './subject.ts'
 
 /** The least that AKS takes: https://learn.microsoft.com/azure/aks/planned-maintenance */
 const leastMaintenanceHours = 4
@@ -57,6 +58,10 @@ function subjectProblems(github: Environment['github']): string[] {
     if (subject.includes('*')) found.push(`github.${key}: '${subject}' has a wildcard; a credential is for one subject`)
     if (!/:environment:[^:]+$/.test(subject)) {
       found.push(`github.${key}: '${subject}' must end with an environment, whose rules guard it`)
+    } else if (parseSubject(subject) === undefined) {
+      found.push(
+        `github.${key}: '${subject}' is not 'repo:OWNER/REPOSITORY:environment:NAME', as GitHub's tokens have it`,
+      )
     }
     const twin = subjects.find(([other, text]) => other !== key && text === subject)
     if (twin && twin[0] < key) {

@@ -332,18 +332,21 @@ const rows: readonly Row[] = [
       ])
       for (const { attributes } of locked) t.match(attributes, { lifecycle: { prevent_destroy: true } })
 
-      // It would hold a role on the registry that is made anew: so it is lifted before, and set again after.
-      const names = found
-        .ofType('azurerm_role_assignment')
-        .filter(({ stack, attributes }) =>
-          found.referredBy(stack, attributes['scope']).some(({ type }) => type === 'azurerm_container_registry'),
-        )
-        .map(({ stack, type, name }) => `${stack}/${type}.${name}`)
-      const lock = named(found, 'azurerm_management_lock', 'registry-lock')
-      const { replace_triggered_by } = lock['lifecycle'] as { readonly replace_triggered_by: readonly string[] }
-      t.equal(names.length, 4)
-      t.strictSame(replace_triggered_by.map((name) => `platform/${name}`).toSorted(), names.toSorted())
-      t.strictSame(lock['depends_on'], replace_triggered_by)
+      // It would hold a role that is made anew: so it is lifted before, and set again after.
+      for (const [stack, id, scope, count] of [
+        ['platform', 'registry-lock', 'azurerm_container_registry', 4],
+        ['base', 'state-lock', 'azurerm_storage_container', 2],
+      ] as const) {
+        const names = found
+          .ofType('azurerm_role_assignment')
+          .filter((it) => found.referredBy(it.stack, it.attributes['scope']).some(({ type }) => type === scope))
+          .map((it) => `${it.stack}/${it.type}.${it.name}`)
+        const lock = named(found, 'azurerm_management_lock', id)
+        const { replace_triggered_by } = lock['lifecycle'] as { readonly replace_triggered_by: readonly string[] }
+        t.equal(names.length, count)
+        t.strictSame(replace_triggered_by.map((name) => `${stack}/${name}`).toSorted(), names.toSorted())
+        t.strictSame(lock['depends_on'], replace_triggered_by)
+      }
     },
   },
   both(47, 'roles by ID, with the type of who gets them', (found, t) => {

@@ -1,8 +1,9 @@
+import type { Subject } from '../../../infra/src/subject.ts'
 import { askJson, type Call } from '../../calls/call.ts'
 import { runUnless, type AzureContext } from '../context.ts'
 import { calling, done, toDo, type Action, type AzureStep } from '../step.ts'
 import { outputReader } from '../terraform/stack.ts'
-import { readSubject, repositoriesOf, variablesOf, type Subject, type Variable } from './variables.ts'
+import { readSubject, repositoriesOf, variablesOf, type Variable } from './variables.ts'
 
 /** Tells GitHub's workflows registry and identities: by setting their variables, or by saying what is to be set. */
 export const githubSettings: AzureStep = {

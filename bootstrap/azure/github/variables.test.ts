@@ -3,18 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkout } from '../../local/checkout.ts'
 import { recordedWorld } from '../testing.ts'
-import { parseSubject, variablesOf } from './variables.ts'
+import { variablesOf } from './variables.ts'
 
 const clientIds = { release: 'id-release', retention: 'id-retention', plan: 'id-plan', apply: 'id-apply' }
-
-t.test('a subject names a repository and an environment, with GitHub’s IDs or without', async (t) => {
-  const expected = { repository: 'contoso/windlass', environment: 'prod-release' }
-  t.same(parseSubject('repo:contoso/windlass:environment:prod-release'), expected)
-  t.same(parseSubject('repo:contoso@4217/windlass@991:environment:prod-release'), expected)
-  for (const other of ['repo:contoso/windlass:ref:refs/heads/main', 'repo:contoso:environment:x', '']) {
-    t.equal(parseSubject(other), undefined, other)
-  }
-})
 
 t.test('the variables are those that docs/ci.md asks for', async (t) => {
   const { context } = await recordedWorld(t, { profile: 'prod' })
@@ -38,16 +29,6 @@ t.test('the variables are those that docs/ci.md asks for', async (t) => {
   )
   const documented = await readFile(join(checkout, 'docs', 'ci.md'), 'utf8')
   for (const name of [...variables.map((variable) => variable.name), 'ENVIRONMENT']) t.match(documented, `\`${name}\``)
-})
-
-t.test('a subject that is of no repository’s environment is told with what to write', async (t) => {
-  const { context } = await recordedWorld(t)
-  const { environment } = context()
-  const github = { ...environment.config.github, applySubject: 'repo:contoso:environment:apply' }
-  const wrong = { ...environment, config: { ...environment.config, github } }
-  t.throws(() => variablesOf(wrong, clientIds, 'cr.azurecr.io'), {
-    message: /github\.applySubject in .*: 'repo:contoso:environment:apply' is not that of an environment/,
-  })
 })
 
 t.test('a registry of the older mode locks no tags, and another environment is named to the workflows', async (t) => {

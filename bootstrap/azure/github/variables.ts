@@ -1,4 +1,4 @@
-import { Problem } from '../../calls/problem.ts'
+import { parseSubject, type Subject } from '../../../infra/src/subject.ts'
 import type { AzureEnvironment } from '../environment.ts'
 
 /** Client IDs of the identities that GitHub's environments act as. */
@@ -18,34 +18,14 @@ export interface Variable {
   readonly value: string
 }
 
-/** A job's subject, as GitHub's tokens have it; newer repositories have IDs behind both names. */
-export interface Subject {
-  readonly repository: string
-  readonly environment: string
-}
-
-/** https://docs.github.com/actions/reference/security/oidc#example-subject-claims */
-export function parseSubject(subject: string): Subject | undefined {
-  const { owner, repository, environment } =
-    /^repo:(?<owner>[^/:@]+)(@\d+)?\/(?<repository>[^/:@]+)(@\d+)?:environment:(?<environment>[^:]+)$/.exec(subject)
-      ?.groups ?? {}
-  if (owner === undefined || repository === undefined || environment === undefined) return undefined
-  return { repository: `${owner}/${repository}`, environment }
-}
-
 const subjectNames = ['releaseSubject', 'retentionSubject', 'planSubject', 'applySubject'] as const
 type SubjectName = (typeof subjectNames)[number]
 
 /** The environment of GitHub that one of the identities is for. */
-export function readSubject({ config, file }: AzureEnvironment, name: SubjectName): Subject {
-  const text = config.github[name]
-  const subject = parseSubject(text)
-  if (subject !== undefined) return subject
-  throw new Problem({
-    what: `github.${name} in ${file}`,
-    why: `'${text}' is not that of an environment of a repository`,
-    mend: "write 'repo:OWNER/REPOSITORY:environment:NAME', as the repository's tokens have it",
-  })
+export function readSubject({ config }: AzureEnvironment, name: SubjectName): Subject {
+  const subject = parseSubject(config.github[name])
+  if (subject === undefined) throw new Error(`github.${name}: infra/ takes no such subject`)
+  return subject
 }
 
 /** Whose jobs the subjects are of: one repository, or that of an app beside that of Windlass. */

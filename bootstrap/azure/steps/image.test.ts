@@ -91,6 +91,16 @@ t.test('a registry without a release says how to come by one', async (t) => {
   t.match(detail, /it has no release of the repository windlass yet[^]*let CI release it/)
 })
 
+t.test('it is released from where its own workflows are, also where an app is released from elsewhere', async (t) => {
+  const stderr = 'ERROR: Error: repository name not known to registry.'
+  const world = await registry(t, { command: showTags, exitCode: 1, stderr })
+  const { environment } = world.context()
+  const github = { ...environment.config.github, releaseSubject: 'repo:fabrikam/shop:environment:dev-release' }
+  const ofShop = { ...environment, config: { ...environment.config, github } }
+  const { detail } = await runStep(image, world.context({ environment: ofShop }), () => undefined)
+  t.match(detail, /re-run the workflow release of fabrikam\/windlass; /)
+})
+
 t.test('the newest release is the one that was tagged last, whatever was locked or unlocked since', async (t) => {
   const listed = [
     tag('ef'.repeat(20), `sha256:${'cd'.repeat(32)}`, '2026-11-02T10:00:00Z'),

@@ -1,6 +1,7 @@
 import { registryGrants } from '../../../infra/src/registry-access.ts'
 import { askJson } from '../../calls/call.ts'
 import { az, type AzureContext } from '../context.ts'
+import { readSubject } from '../github/variables.ts'
 import { readOperator } from '../operator.ts'
 import { failureOf } from '../../calls/explained.ts'
 import { Problem, type ProblemText } from '../../calls/problem.ts'
@@ -86,13 +87,13 @@ async function newestRelease(context: AzureContext): Promise<string | undefined>
   if (release !== undefined) {
     return `${await readOutput(context, 'platform', 'registry-host')}/${reconcilerRepository}@${release.digest}`
   }
-  const { names, config } = context.environment
+  const { names } = context.environment
   throw new Problem({
     what: `registry ${names.registry}`,
     why: `it has no release of the repository ${reconcilerRepository} yet`,
     mend:
       'let CI release it: once the variables of GitHub are set, push to main, or re-run the workflow release of ' +
-      `${config.github.releaseSubject.split(':')[1]}; then type the same again. Or name one: --image REFERENCE@DIGEST`,
+      `${readSubject(context.environment, 'applySubject').repository}; then type the same again. Or name one: --image REFERENCE@DIGEST`,
   })
 }
 

@@ -1,7 +1,7 @@
 import { reconcilerDeployment, reconcilerObjects } from '../../cluster/reconciler.ts'
 import { waitForDeployment, type Manifest } from '../../local/install.ts'
 import { kubeconfigOf, type AzureContext } from '../context.ts'
-import { parseSubject } from '../github/variables.ts'
+import { readSubject } from '../github/variables.ts'
 import { applying, done, toDo, type AzureStep } from '../step.ts'
 import { readOutput } from '../terraform/stack.ts'
 import { isApplied } from './applied.ts'
@@ -37,7 +37,7 @@ export const reconciler: AzureStep = {
 
 /** No Delivery pulls it anew: it grows old while it runs, and retention knows of no cluster. */
 function keptNote({ environment }: AzureContext, image: string): string {
-  const retention = parseSubject(environment.config.github.retentionSubject)?.environment ?? 'the retention'
+  const retention = readSubject(environment, 'retentionSubject').environment
   const [, digest = image] = image.split('@')
   return `Until this is typed again the reconciler is ${digest}: name that in RETENTION_KEEP of ${retention} (docs/ci.md)`
 }

@@ -2,7 +2,7 @@ import { stateKey } from '../backend.ts'
 import type { Config } from '../config.ts'
 import { grant, roles, type RoleName } from '../roles.ts'
 import type { StackName } from '../stack.ts'
-import { Construct, RoleDefinition, TerraformOutput, type ResourceGroup } from '../tf.ts'
+import { Construct, RoleDefinition, TerraformOutput, type ResourceGroup, type RoleAssignment } from '../tf.ts'
 import { createIdentity, federate } from './identity.ts'
 
 /** All that the platform's and the cluster's stack give to identities, and so all that their pipeline may give. */
@@ -31,20 +31,26 @@ export interface PipelineOptions {
   readonly groups: Readonly<Record<string, ResourceGroup>>
 }
 
-/** The two identities of the infrastructure's own pipeline: one that reads for a plan, one that applies. */
-export function createPipeline(parent: Construct, config: Config, options: PipelineOptions): void {
+/**
+ * The two identities of the infrastructure's own pipeline: one that reads for a plan, one that applies. Returns what they
+ * are given on the state.
+ */
+export function createPipeline(parent: Construct, config: Config, options: PipelineOptions): readonly RoleAssignment[] {
   const scope = new Construct(parent, 'pipeline')
-  createPlanner(scope, config, options)
-  createApplier(scope, config, options)
+  return [createPlanner(scope, config, options), createApplier(scope, config, options)]
 }
 
-function createPlanner(scope: Construct, config: Config, { stateGroup, containerId, groups }: PipelineOptions): void {
+function createPlanner(
+  scope: Construct,
+  config: Config,
+  { stateGroup, containerId, groups }: PipelineOptions,
+): RoleAssignment {
   const { issuer, planSubject } = config.github
   const identity = createIdentity(scope, 'iac-plan', config, stateGroup)
   const { principalId } = identity
   federate(scope, 'iac-plan-github', identity, { issuer, subject: planSubject })
   new TerraformOutput(scope, 'plan-client-id', { value: identity.clientId })
-  grant(scope, 'iac-plan-reads-state', config, {
+  const onState = grant(scope, 'iac-plan-reads-state', config, {
     principalId,
     role: 'Storage Blob Data Reader',
     on: containerId,
@@ -65,15 +71,20 @@ function createPlanner(scope: Construct, config: Config, { stateGroup, container
     const role = { id: refresh.roleDefinitionResourceId }
     grant(scope, `iac-plan-refreshes-${name}`, config, { principalId, role, on: group.id, description })
   }
+  return onState
 }
 
-function createApplier(scope: Construct, config: Config, { stateGroup, containerId, groups }: PipelineOptions): void {
+function createApplier(
+  scope: Construct,
+  config: Config,
+  { stateGroup, containerId, groups }: PipelineOptions,
+): RoleAssignment {
   const { issuer, applySubject } = config.github
   const identity = createIdentity(scope, 'iac-apply', config, stateGroup)
   const { principalId } = identity
   federate(scope, 'iac-apply-github', identity, { issuer, subject: applySubject })
   new TerraformOutput(scope, 'apply-client-id', { value: identity.clientId })
-  grant(scope, 'iac-apply-writes-state', config, {
+  const onState = grant(scope, 'iac-apply-writes-state', config, {
     principalId,
     role: 'Storage Blob Data Contributor',
     on: containerId,
@@ -106,6 +117,7 @@ function createApplier(scope: Construct, config: Config, { stateGroup, container
       description: 'Applies keep the locks that the stacks hold',
     })
   }
+  return onState
 }
 
 interface OwnRole {

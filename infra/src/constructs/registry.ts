@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import { nameAll } from '../naming.ts'
 import { guardRegistry } from '../overrides.ts'
 import { tagsOf } from '../stack.ts'
-import { Construct, ContainerRegistry, ManagementLock, type RoleAssignment } from '../tf.ts'
+import { Construct, ContainerRegistry } from '../tf.ts'
 
 export interface RegistryOptions {
   readonly resourceGroupName: string
@@ -30,33 +30,6 @@ export function createRegistry(parent: Construct, config: Config, options: Regis
   })
   guardRegistry(registry, wanted.roles)
   return registry
-}
-
-/**
- * Locks the registry, where the profile says so, once all rights on it are given. A lock holds the roles on a resource
- * too, and azurerm 4 changes the condition of a role by making it anew: so the lock is lifted for that, and set again.
- * https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources
- */
-export function lockRegistry(
-  parent: Construct,
-  { settings }: Config,
-  registry: ContainerRegistry,
-  grants: readonly RoleAssignment[],
-): void {
-  if (!settings.protection.deleteLocks) return
-  new ManagementLock(parent, 'registry-lock', {
-    name: 'keep',
-    scope: registry.id,
-    lockLevel: 'CanNotDelete',
-    notes: 'Every release and every way back is in here.',
-    dependsOn: [...grants],
-    // By name: cdktf writes what is not a string as ${…}, which Terraform does not take here.
-    lifecycle: {
-      replaceTriggeredBy: grants.map(
-        ({ terraformResourceType, friendlyUniqueId }) => `${terraformResourceType}.${friendlyUniqueId}`,
-      ),
-    },
-  })
 }
 
 function allowOnly(ranges: readonly string[], egressIp: string | undefined) {

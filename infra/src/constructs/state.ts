@@ -1,21 +1,25 @@
 import type { Config } from '../config.ts'
 import { nameAll } from '../naming.ts'
 import { tagsOf } from '../stack.ts'
-import { Construct, ManagementLock, ResourceGroup, StorageAccount, StorageContainer } from '../tf.ts'
+import { Construct, ResourceGroup, StorageAccount, StorageContainer } from '../tf.ts'
 import { closedToKeys } from './events.ts'
+
+export interface State {
+  readonly account: StorageAccount
+  readonly container: StorageContainer
+}
 
 /**
  * Where all stacks keep their state, this one's too. So it is there before its own first apply, made with these very
  * settings by the one-time bootstrap, and imported by that apply; later ones find it imported.
  */
-export function createState(parent: Construct, config: Config): StorageContainer {
+export function createState(parent: Construct, config: Config): State {
   const scope = new Construct(parent, 'state')
   const names = nameAll(config)
   const { storageAccountName, containerName } = config.state
   const groupId = `/subscriptions/${config.subscriptionId}/resourceGroups/${names.stateGroup}`
   const accountId = `${groupId}/providers/Microsoft.Storage/storageAccounts/${storageAccountName}`
   const containerId = `${accountId}/blobServices/default/containers/${containerName}`
-  const { deleteLocks } = config.settings.protection
 
   const group = new ResourceGroup(scope, 'group', {
     name: names.stateGroup,
@@ -38,7 +42,7 @@ export function createState(parent: Construct, config: Config): StorageContainer
       deleteRetentionPolicy: { days: 30 },
       containerDeleteRetentionPolicy: { days: 30 },
     },
-    ...(deleteLocks && { lifecycle: { preventDestroy: true } }),
+    ...(config.settings.protection.deleteLocks && { lifecycle: { preventDestroy: true } }),
   })
   account.importFrom(accountId)
 
@@ -48,14 +52,5 @@ export function createState(parent: Construct, config: Config): StorageContainer
     containerAccessType: 'private',
   })
   container.importFrom(containerId)
-
-  if (deleteLocks) {
-    new ManagementLock(scope, 'lock', {
-      name: 'keep',
-      scope: account.id,
-      lockLevel: 'CanNotDelete',
-      notes: 'What Terraform knows of this environment is in here, and nowhere else.',
-    })
-  }
-  return container
+  return { account, container }
 }

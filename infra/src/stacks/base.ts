@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { keepFromDeletion } from '../constructs/lock.ts'
 import { createPipeline } from '../constructs/pipeline.ts'
 import { createState } from '../constructs/state.ts'
 import { nameAll } from '../naming.ts'
@@ -19,13 +20,18 @@ export function createBase(app: App, config: Config): Base {
   const stack = createStack(app, 'base', config)
   const names = nameAll(config)
   const place = { location: config.location, tags: tagsOf(config) }
-  const container = createState(stack, config)
+  const { account, container } = createState(stack, config)
   const platformGroup = new ResourceGroup(stack, 'platform-group', { ...place, name: names.platformGroup })
   const clusterGroup = new ResourceGroup(stack, 'cluster-group', { ...place, name: names.clusterGroup })
-  createPipeline(stack, config, {
+  const grants = createPipeline(stack, config, {
     stateGroup: names.stateGroup,
     containerId: container.id,
     groups: { platform: platformGroup, cluster: clusterGroup },
+  })
+  keepFromDeletion(stack, 'state-lock', config, {
+    on: account.id,
+    notes: 'What Terraform knows of this environment is in here, and nowhere else.',
+    grants,
   })
   return { platformGroup, clusterGroup }
 }

@@ -1,9 +1,10 @@
 import type { Config } from '../config.ts'
 import { createEvents, type Events } from '../constructs/events.ts'
 import { createIdentity, federate, grantRegistry } from '../constructs/identity.ts'
+import { keepFromDeletion } from '../constructs/lock.ts'
 import { createMonitoring, diagnose, registryLogs, type Monitoring } from '../constructs/monitoring.ts'
 import { createNetwork, type Network } from '../constructs/network.ts'
-import { createRegistry, lockRegistry } from '../constructs/registry.ts'
+import { createRegistry } from '../constructs/registry.ts'
 import { grant } from '../roles.ts'
 import { createStack } from '../stack.ts'
 import {
@@ -52,7 +53,11 @@ export function createPlatform(app: App, config: Config, { platformGroup }: Base
   const events = createEvents(stack, config, { resourceGroupName, registry })
   const ofReleasers = createReleasers(stack, config, { resourceGroupName, registry })
   const { readers, grants: ofReaders } = createReaders(stack, config, { resourceGroupName, registry, events })
-  lockRegistry(stack, config, registry, [...ofReleasers, ...ofReaders])
+  keepFromDeletion(stack, 'registry-lock', config, {
+    on: registry.id,
+    notes: 'Every release and every way back is in here.',
+    grants: [...ofReleasers, ...ofReaders],
+  })
   new TerraformOutput(stack, 'reconciler-client-id', { value: readers.reconciler.clientId })
   new TerraformOutput(stack, 'registry-host', { value: registry.loginServer })
   new TerraformOutput(stack, 'queue-url', {
