@@ -27,7 +27,7 @@ t.before(async () => {
   await shell('kubectl apply --server-side --filename manifests/reconciler/namespace-windlass-system.yaml')
   await shell('kubectl apply --server-side --filename manifests/reconciler')
   // The copy that docs/install.md makes.
-  await shell('cp --recursive manifests/reconciler ~/windlass')
+  await shell('mkdir ~/windlass && cp --recursive manifests/reconciler/. ~/windlass')
   await shell('kubectl apply --server-side --force-conflicts --filename manifests/predictor/operator')
   await shell('kubectl apply --server-side --filename manifests/predictor/release')
   await tellStatus(shell)
@@ -70,6 +70,13 @@ t.test('docs/install.md leads from a cluster that holds nothing to a reconciler 
   t.match(installed, `contoso.azurecr.io/windlass@sha256:${'0'.repeat(64)}`)
   t.match(installed, '"azure.workload.identity/client-id": "00000000-')
 
+  // An upgrade begins with the same.
+  await runBlocks(t, blocks.slice(0, -1), fresh)
+  t.equal(
+    await fresh('ls ~/windlass | grep -v yaml || true'),
+    '',
+    'what is copied anew takes the place of what was there',
+  )
   await tellStatus(fresh)
   await runBlocks(t, blocks.slice(-1), fresh)
 })

@@ -5,6 +5,8 @@ export interface Workflow {
   readonly name: string
   readonly on: Readonly<Record<string, unknown>>
   readonly permissions?: Permissions
+  readonly env?: Readonly<Record<string, string>>
+  readonly defaults?: unknown
   readonly concurrency?: { readonly group?: string }
   readonly jobs: Readonly<Record<string, Job>>
 }
@@ -18,6 +20,7 @@ export interface Job {
   readonly outputs?: Readonly<Record<string, string>>
   readonly permissions?: Permissions
   readonly env?: Readonly<Record<string, string>>
+  readonly defaults?: unknown
   readonly steps: readonly Step[]
 }
 
@@ -27,6 +30,7 @@ export interface Step {
   readonly if?: string
   readonly uses?: string
   readonly run?: string
+  readonly shell?: string
   readonly with?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
 }
@@ -117,7 +121,7 @@ export function workflowProblems(file: string, text: string): readonly string[] 
   const jobs = Object.entries(workflow.jobs).map(([name, job]) => ({ name, job }))
   return [
     ...topProblems(workflow),
-    ...jobs.flatMap(({ name, job }) => jobProblems(file, name, job, workflow.on)),
+    ...jobs.flatMap(({ name, job }) => jobProblems(file, name, job, workflow)),
     ...unpinned(text),
     ...secrets(text),
   ].map((problem) => `${file}: ${problem}`)
@@ -133,7 +137,7 @@ function topProblems({ permissions, concurrency, on }: Workflow): readonly strin
   return problems
 }
 
-function jobProblems(file: string, name: string, job: Job, on: Workflow['on']): readonly string[] {
+function jobProblems(file: string, name: string, job: Job, workflow: Workflow): readonly string[] {
   const problems: string[] = []
   const { permissions, steps } = job
   if (typeof permissions !== 'object') problems.push('has no permissions of its own')
@@ -146,10 +150,10 @@ function jobProblems(file: string, name: string, job: Job, on: Workflow['on']): 
   if (job.environment !== environment) problems.push(`is in the environment ${job.environment}, not ${environment}`)
   if (job['runs-on'] !== 'ubuntu-24.04') problems.push('runs on another machine than ubuntu-24.04')
   if (job['timeout-minutes'] === undefined) problems.push('has no bound on its time')
-  if (identity !== undefined && 'pull_request' in on && !trusted.has(job.if)) {
+  if (identity !== undefined && 'pull_request' in workflow.on && !trusted.has(job.if)) {
     problems.push('gives its identity to pull requests of forks or of Dependabot')
   }
-  problems.push(...stepProblems(steps))
+  problems.push(...stepProblems(steps), ...hiddenPrograms(job, workflow))
   if (identity !== undefined) problems.push(...steps.flatMap((step, index) => foreign(step, index, identity)))
   problems.push(...shutHosts(granted, steps).map((host) => `can not reach ${host}`))
   return problems.map((problem) => `job ${name} ${problem}`)
@@ -170,6 +174,19 @@ function stepProblems(steps: readonly Step[]): readonly string[] {
     if (reachesCluster.test(`${uses}\n${run}`)) problems.push(`reaches for a cluster (${name})`)
   }
   return problems
+}
+
+/** By which a script starts more than stands in it, or something else by the same name. */
+const startsMore = /^(PATH|BASH_ENV|ENV|LD_.*|NODE_OPTIONS|PYTHON.*|GIT_.*|npm_config_.*)$/i
+
+function hiddenPrograms({ env, defaults, steps }: Job, workflow: Workflow): readonly string[] {
+  const set = [workflow.env, env, ...steps.map((step) => step.env)].flatMap((variables) => Object.keys(variables ?? {}))
+  const shells = steps.flatMap(({ shell }) => (shell === undefined || shell === 'bash' ? [] : [shell]))
+  return [
+    ...set.filter((name) => startsMore.test(name)).map((name) => `sets ${name}, by which other programs are started`),
+    ...shells.map((shell) => `runs a script by another shell: ${shell}`),
+    ...(defaults === undefined && workflow.defaults === undefined ? [] : ['has defaults, by which scripts run']),
+  ]
 }
 
 /** What a step starts, or uses, that its job's identity is not for. */

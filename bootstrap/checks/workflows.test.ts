@@ -40,6 +40,13 @@ t.test('each of these rules finds what it is there for', async (t) => {
   t.match(broken('terraform -chdir="$STACK" show', 'terraform -chdir="$STACK" apply', 'infra.yml'), [
     /job plan starts what its identity is not for: terraform -chdir="\$STACK" apply/,
   ])
+  t.match(step('echo ok\n        env: { NODE_OPTIONS: --import ./x.mjs }'), [/job release sets NODE_OPTIONS/])
+  t.match(step("echo ok\n        shell: sh -c 'az login' {0}"), [/job release runs a script by another shell: sh -c/])
+  t.match(broken('permissions: {}\n#', 'permissions: {}\ndefaults: { run: { shell: sh } }\n#'), [
+    /job build has defaults/,
+    /job scan has/,
+    /job release has/,
+  ])
   t.match(step('echo ${{ github.event.head_commit.message }}'), [/an expression within a script/])
   t.match(step('echo "${{ secrets.KUBECONFIG }}"'), [/reaches for a cluster|within a script/, /cluster/, /secret/])
   t.match(broken('permissions: {}\n', 'permissions: write-all\n'), [/not \{\} at the top/])
