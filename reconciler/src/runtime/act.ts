@@ -157,7 +157,8 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
   const drifted = await leaveReplicas(changed, objects, { ...scope, tenant: turn.tenant, signal: turn.signal })
   // What is about to be taken back stands in status first, as for a release; how it stands otherwise is as before.
   const inventory = countCorrections(turn, plan.objects)
-  await turn.write(keepSnapshot({ ...turn.status, inventory }, revision, snapshot), {
+  const claimed = claimRollout(turn.status, turn.leaseEpoch)
+  await turn.write(keepSnapshot({ ...claimed, inventory }, revision, snapshot), {
     standing: standingOf(plan, 'unknown'),
     pending: 'unknown',
     drift: scope.observed.drift,
