@@ -4,7 +4,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import type { Call, Runner } from '../calls/call.ts'
 import { processRunner } from '../calls/process-runner.ts'
 import { reconcilerDeployment } from '../cluster/reconciler.ts'
@@ -12,16 +12,21 @@ import type { StepResult } from '../demo/report.ts'
 import { endOfAuditLog, isWrite, readAuditLog, type AuditEvent } from '../local/audit-log.ts'
 import { platform as names } from '../local/backend.ts'
 import { reconcilerIdentity } from '../local/identities.ts'
+import { applyObjects } from '../local/install.ts'
 import { localPlacement } from '../local/reconciler.ts'
+import { run } from '../local/run.ts'
 import { sharedPlatform } from '../local/testing-platform.ts'
 import { ensureTools } from '../local/tools.ts'
+import { waitFor } from '../local/wait.ts'
 import { helmEnv } from '../manifests/helm.ts'
 import { foreignDefinitions } from '../manifests/module-files.ts'
 import { clusterSteps } from './bootstrap.ts'
-import type { AzureContext } from './context.ts'
+import { kubeconfigOf, type AzureContext } from './context.ts'
+import { planSteps } from './dry-run.ts'
 import { explained } from './explained.ts'
 import { json, type Recording } from './recordings/recording.ts'
 import { runStep } from './run-steps.ts'
+import type { AzureStep } from './step.ts'
 import { kubePrometheusStack, traefik, type Chart } from './steps/charts.ts'
 import { recordedWorld, type TestWorld } from './testing.ts'
 
@@ -74,8 +79,37 @@ t.test('the cluster is made what the manifests say, step by step, each mended by
     world.failures.length = 0
   })
 
+  // Some of the reconciler is to be done, too.
+  await kubectl('delete', 'poddisruptionbudget/windlass', `--namespace=${reconcilerDeployment.namespace}`)
+  const from = await endOfAuditLog(cluster.auditLog)
+  const planned = new Map<string, readonly string[]>()
+  const performed = new Map<string, readonly string[]>()
+
+  await t.test('a dry run writes nothing', async (t) => {
+    await planSteps(noting(planned), { ...context, isDryRun: true })
+    t.same(await readAuditLog(cluster.auditLog, isOurs, from), [])
+  })
+
+  await t.test('a change that the cluster refuses ends its step, and the next start goes on from there', async (t) => {
+    const refused = await refusedKubeconfig(Object.values(refusedKinds))
+    for (const [failing, kind] of Object.entries(refusedKinds)) {
+      const results = await runAll(context, {
+        steps: noting(performed),
+        before: async (step) => {
+          if (step === 'credentials') return
+          await copyFile(step === failing ? refused : cluster.kubeconfig, kubeconfigOf(context))
+        },
+      })
+      t.match(troubles(results), [new RegExp(`^${failing}: [^]*not today`)], `${failing} may change no ${kind}`)
+    }
+    await copyFile(cluster.kubeconfig, kubeconfigOf(context))
+    const changing = ['credentials', ...Object.keys(refusedKinds)]
+    t.same([...performed.keys()], changing)
+    for (const step of changing)
+      t.same(performed.get(step), planned.get(step), `${step}: as the dry run had printed it`)
+  })
+
   await t.test('begun again, all of it is done', async (t) => {
-    const from = await endOfAuditLog(cluster.auditLog)
     const results = await runAll(context)
     t.same(troubles(results), [])
     t.match(results.find(({ name }) => name === 'doctor')?.detail, /Delivery predictor\/predictor: /)
@@ -115,9 +149,18 @@ function isOurs(event: AuditEvent): boolean {
   return isWrite(event) && !isQuestion && !event.user.username.startsWith('system:')
 }
 
-async function runAll(context: AzureContext): Promise<readonly StepResult[]> {
+interface Run {
+  readonly steps?: readonly AzureStep[]
+  readonly before?: (step: string) => Promise<void>
+}
+
+async function runAll(
+  context: AzureContext,
+  { steps = clusterSteps, before }: Run = {},
+): Promise<readonly StepResult[]> {
   const results: StepResult[] = []
-  for (const step of clusterSteps) {
+  for (const step of steps) {
+    await before?.(step.name)
     const result = await runStep(step, context, onStep)
     results.push(result)
     if (!result.ok) break
@@ -133,10 +176,10 @@ async function contextOf(world: TestWorld): Promise<AzureContext> {
   const { signal, environment } = world.context()
   const env = helmEnv(home)
   const here = processRunner(signal, tools)
-  const run: Runner = (call) => (Object.hasOwn(tools, call.program) ? here({ ...call, env }) : world.run(call))
+  const runner: Runner = (call) => (Object.hasOwn(tools, call.program) ? here({ ...call, env }) : world.run(call))
   const image = await read('deployment/windlass', reconcilerDeployment.namespace, podImage)
   return world.context({
-    run: explained(run, environment),
+    run: explained(runner, environment),
     options: { terraform: 'terraform', github: 'print', image },
     charts,
     placement: localPlacement(image, cluster.nameServers),
@@ -151,6 +194,91 @@ async function hostOfCluster(): Promise<string> {
     clusters: readonly { cluster: { server: string } }[]
   }
   return new URL(clusters[0]?.cluster.server ?? '').hostname
+}
+
+/** The steps, whose actions are noted in words the first time that there are any. */
+function noting(into: Map<string, readonly string[]>): readonly AzureStep[] {
+  return clusterSteps.map((step) => ({
+    ...step,
+    actions: async (context) => {
+      const actions = await step.actions(context)
+      if (!into.has(step.name))
+        into.set(
+          step.name,
+          actions.map(({ text }) => text),
+        )
+      return actions
+    },
+  }))
+}
+
+/** Of each step that changes the cluster, one kind that it writes. */
+const refusedKinds = {
+  ingress: 'configmaps',
+  reconciler: 'poddisruptionbudgets',
+  monitoring: 'configmaps',
+  delivery: 'deliveries',
+}
+
+/** Of an administrator who may do everything, but for objects of those kinds, which may be tried and not written. */
+async function refusedKubeconfig(resources: readonly string[]): Promise<string> {
+  const name = 'windlass-refused'
+  const [group, account] = ['admissionregistration.k8s.io/v1', { kind: 'ServiceAccount', name, namespace: 'default' }]
+  const rules = [{ apiGroups: ['*'], apiVersions: ['*'], resources, operations: ['CREATE', 'UPDATE'] }]
+  const rbac = 'rbac.authorization.k8s.io'
+  await applyObjects(cluster.kubeconfig, [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'default' } },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [account],
+    },
+    {
+      apiVersion: group,
+      kind: 'ValidatingAdmissionPolicy',
+      metadata: { name },
+      spec: {
+        matchConstraints: { resourceRules: rules },
+        matchConditions: [
+          { name: 'whose', expression: `request.userInfo.username == 'system:serviceaccount:default:${name}'` },
+          { name: 'really', expression: '!request.dryRun' },
+        ],
+        validations: [{ expression: 'false', message: 'not today' }],
+      },
+    },
+    {
+      apiVersion: group,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata: { name },
+      spec: { policyName: name, validationActions: ['Deny'] },
+    },
+  ])
+  t.teardown(async () => {
+    await kubectl('delete', `validatingadmissionpolicybinding/${name}`, `validatingadmissionpolicy/${name}`)
+    await kubectl('delete', `clusterrolebinding/${name}`)
+    await kubectl('delete', `serviceaccount/${name}`, '--namespace=default')
+  })
+  const token = (await kubectl('create', 'token', name, '--namespace=default')).trim()
+  const admin = parse(await readFile(cluster.kubeconfig, 'utf8')) as { users: readonly { readonly name: string }[] }
+  const file = join(home, 'refused')
+  await writeFile(
+    file,
+    stringify({ ...admin, users: admin.users.map((user) => ({ name: user.name, user: { token } })) }),
+  )
+  await waitFor(
+    async () => {
+      const create = ['create', 'configmap', name, '--namespace=default', `--kubeconfig=${file}`]
+      const { exitCode, stderr } = await run(tools.kubectl, create, { accept: [1] })
+      if (exitCode !== 0) return stderr.includes('not today') || undefined
+      await kubectl('delete', `configmap/${name}`, '--namespace=default')
+      return undefined
+    },
+    () => 'the policy to be in force',
+    { timeoutMs: 60_000 },
+  )
+  return file
 }
 
 /** What the Azure CLI leaves on this machine. */
