@@ -1,8 +1,11 @@
 import t from 'tap'
-import { importToolbox } from '../../bootstrap/local/native/testing.ts'
+import { importToolbox, kubectl } from '../../bootstrap/local/native/testing.ts'
 import { sharedPlatform } from '../../bootstrap/local/testing-platform.ts'
+import type { KubeObject } from '../src/kube/ports.ts'
+import { deployTenant } from './delivered.ts'
 import { openStage, setScene } from './rollout-scene.ts'
 import { pod, shell, sound, statefulSet } from './test-pods.ts'
+import { imageOf, pushRelease } from './test-releases.ts'
 
 t.setTimeout(600_000)
 const platform = await sharedPlatform(t)
@@ -45,3 +48,73 @@ t.test('a StatefulSet that goes back goes on once its stuck pod is deleted, and 
   for (const one of stuck)
     t.notOk(await scene.pods.remove(one, scene.tenant, cluster.signal), 'another of its name stays')
 })
+
+t.test('a release of a StatefulSet that never gets ready is gone back from, and loses no other pod', async (t) => {
+  const web = await deployTenant(cluster, 'stateful', { rollout: { timeout: '30s' } }, mayHaveStatefulSets)
+  const push = (sequence: number, more: object) => {
+    const container = { name: 'app', image: imageOf(web.repository), args: ['sleep', '3600'], ...more }
+    const documents = [statefulSet({ ...restricted, containers: [container] }, { replicas: 2 })]
+    return pushRelease(platform, {
+      repository: web.repository,
+      tag: `r${sequence}`,
+      sequence,
+      documents,
+      signal: cluster.signal,
+    })
+  }
+  const container = {
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    readinessProbe: { exec: { command: ['/busybox', 'true'] }, periodSeconds: 1 },
+  }
+  const readPods = async () =>
+    (await kubectl(platform.cluster, '-n', web.namespace, 'get', 'pods', `-o=jsonpath=${columns}`)).trim().split('\n')
+  await push(1, container)
+  await web.untilRuns('r1')
+  const before = await readPods()
+  t.equal(before.length, 2)
+  t.ok(
+    before.every((line) => line.includes('true') && line.includes(`/${web.repository}:r1@`)),
+    before.join('; '),
+  )
+
+  await push(2, { ...container, readinessProbe: { exec: { command: ['/busybox', 'false'] }, periodSeconds: 1 } })
+  const { status } = await web.untilRolledBack()
+
+  t.match(status, {
+    current: { tag: 'r1' },
+    failed: { revision: { tag: 'r2' }, reason: 'RolloutTimeout', message: /StatefulSet\/web has 1 of 2 pods ready/ },
+    quarantine: [{ tag: 'r2' }],
+  })
+  const after = await readPods()
+  t.equal(after[0], before[0], 'the pod that was never touched is the same one')
+  t.match(after[1], new RegExp(`^web-1 true \\S+/${web.repository}:r1@`), 'the stuck one was made anew')
+  t.not(after[1], before[1])
+})
+
+const columns =
+  '{range .items[*]}{.metadata.name} {.status.containerStatuses[0].ready} {.spec.containers[0].image} {.metadata.uid}{"\\n"}{end}'
+
+/** What Pod Security asks of a pod in a tenant's Namespace. */
+const restricted = {
+  securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+}
+
+function mayHaveStatefulSets(namespace: string): readonly KubeObject[] {
+  const group = 'rbac.authorization.k8s.io'
+  const role = { apiVersion: `${group}/v1`, kind: 'Role', metadata: { name: 'stateful' } }
+  return [
+    {
+      ...role,
+      rules: [
+        { apiGroups: ['apps'], resources: ['statefulsets'], verbs: ['get', 'create', 'patch', 'delete'] },
+        { apiGroups: [''], resources: ['pods'], verbs: ['delete'] },
+      ],
+    },
+    {
+      ...role,
+      kind: 'RoleBinding',
+      roleRef: { apiGroup: group, kind: 'Role', name: 'stateful' },
+      subjects: [{ kind: 'ServiceAccount', name: 'predictor-deployer', namespace }],
+    },
+  ]
+}
