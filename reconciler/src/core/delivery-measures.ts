@@ -3,6 +3,7 @@ import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
 import { parseTime } from '../api/time.ts'
 import { readPin } from './desired.ts'
 import { oneLine } from './one-line.ts'
+import { isUndecided } from './releases.ts'
 
 /** A label is read in a mail and a table; the status says the rest. */
 const pauseLength = 200
@@ -65,10 +66,9 @@ function stateOf(status: DeliveryStatus): DeliveryState {
   const { rollout } = status
   if (trueCondition(status, 'Paused') !== undefined) return 'paused'
   // What is left to be deleted may be so for long: what runs is ready by then.
-  const isEnding = rollout?.phase === 'Failed' || rollout?.phase === 'Pruning'
-  if (rollout !== undefined && !isEnding) return rollout.purpose === 'GoBack' ? 'goingBack' : 'rollingOut'
-  if (trueCondition(status, 'Stalled') !== undefined) return 'stalled'
   const isBack = rollout?.phase === 'Pruning' && rollout.purpose === 'GoBack'
+  if (isUndecided(rollout)) return rollout.purpose === 'GoBack' ? 'goingBack' : 'rollingOut'
+  if (trueCondition(status, 'Stalled') !== undefined) return 'stalled'
   if (isBack || readyReason(status) === 'RolledBack') return 'rolledBack'
   return trueCondition(status, 'Ready') === undefined ? 'waiting' : 'ready'
 }

@@ -3,7 +3,7 @@ import { parseTime } from '../api/time.ts'
 import type { Desired } from './desired.ts'
 import type { Target } from './plan.ts'
 import { findQuarantinedImage } from './quarantine.ts'
-import { shortTag, type SeenImage } from './releases.ts'
+import { isNamed, shortTag, type SeenImage } from './releases.ts'
 import { readRetry } from './retry-request.ts'
 import { refusalOf, repositoryOf, type Decision, type Situation } from './situation.ts'
 
@@ -105,8 +105,4 @@ export function quarantineMessage({ tag, reason, at }: QuarantineEntry): string 
 /** A pin holds everything but what it names. */
 function isPinnedElsewhere({ pin }: Desired, revision: Revision): boolean {
   return pin !== undefined && !isNamed(revision, pin)
-}
-
-function isNamed({ tag, digest }: Pick<Revision, 'tag' | 'digest'>, name: string): boolean {
-  return tag === name || digest === name
 }

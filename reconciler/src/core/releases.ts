@@ -44,8 +44,7 @@ export function resetByPin(status: DeliveryStatus, { pin, pause, work }: Desired
   if (pin === undefined || pause.kind === 'paused' || work.kind === 'invalid' || current === undefined) return status
   // In the midst of another rollout the pin begins one of its own.
   if (rollout !== undefined && rollout.phase !== 'Pruning') return status
-  const isPinned = current.tag === pin || current.digest === pin
-  if (!isPinned || current.repository !== work.spec.image.repository) return status
+  if (!isNamed(current, pin) || current.repository !== work.spec.image.repository) return status
   if (highWater !== undefined && isSameRelease(highWater, current)) return status
   const { updatedAt: __, ...reset } = toHighWater(toSeen(current))
   return {
@@ -118,6 +117,11 @@ export function isAwaited(rollout: RolloutStatus | undefined): boolean {
 
 export function isSameRelease(a: Pick<Revision, 'tag' | 'digest'>, b: Pick<Revision, 'tag' | 'digest'>): boolean {
   return a.tag === b.tag && a.digest === b.digest
+}
+
+/** By an operator, who may name either. */
+export function isNamed({ tag, digest }: Pick<Revision, 'tag' | 'digest'>, name: string): boolean {
+  return tag === name || digest === name
 }
 
 /** Image, manifests and where they came from: what is applied for the one is applied for the other. */

@@ -3,7 +3,7 @@ import type { Desired } from './desired.ts'
 import type { Observed, Problem, Refusal } from './observed.ts'
 import { targetKey, type Notice, type Plan, type Rest, type Stance, type Target } from './plan.ts'
 import type { Selection } from './release-order.ts'
-import { appliedRevision, type SeenImage } from './releases.ts'
+import { appliedRevision, isNamed, type SeenImage } from './releases.ts'
 
 /** What the rules of decide.ts share: the question as each of them sees it, and the shape of an answer. */
 
@@ -64,7 +64,7 @@ export function isPinApplied({ desired, observed }: Situation): boolean {
   const applied = appliedRevision(observed.status)
   const repository = repositoryOf(desired)
   if (repository !== undefined && applied?.repository !== repository) return false
-  return applied !== undefined && (applied.tag === desired.pin || applied.digest === desired.pin)
+  return applied !== undefined && desired.pin !== undefined && isNamed(applied, desired.pin)
 }
 
 export function listObjects(objects: readonly { kind: string; name: string }[]): string {

@@ -258,7 +258,7 @@ async function failed(
   return { result: results[kind], next: { kind: 'after', ms: Math.min(delayMs, untilDeadlineMs(turn)) } }
 }
 
-/** A rollout whose objects can't be written, or whose pods can't be deleted, ends at its deadline, however seldom that is tried. */
+/** A rollout whose objects can't be written, or pods be deleted, ends at its deadline, however seldom that is tried. */
 function untilDeadlineMs(turn: Turn): number {
   const { rollout } = turn.status
   const deadlineMs = isUndecided(rollout) ? parseTime(rollout.deadline ?? '') : undefined
