@@ -6,7 +6,7 @@ import { waitFor } from '../../bootstrap/local/wait.ts'
 import { apiVersion, plural, type Delivery, type DeliverySpec } from '../src/api/delivery.ts'
 import { supportedKinds } from '../src/api/kinds.ts'
 import type { KubeObject } from '../src/kube/ports.ts'
-import type { TestCluster } from '../src/kube/test-cluster.ts'
+import type { Rule, TestCluster } from '../src/kube/test-cluster.ts'
 import { imageOf } from './test-releases.ts'
 
 const patienceMs = 240_000
@@ -74,6 +74,21 @@ export async function deployTenant(
     },
   })
   return tenant
+}
+
+/** Further rights of the account that delivers, beside those of the manifests. */
+export function mayAlso(name: string, rules: readonly Rule[]): (namespace: string) => readonly KubeObject[] {
+  const group = 'rbac.authorization.k8s.io'
+  const role = { apiVersion: `${group}/v1`, kind: 'Role', metadata: { name } }
+  return (namespace) => [
+    { ...role, rules },
+    {
+      ...role,
+      kind: 'RoleBinding',
+      roleRef: { apiGroup: group, kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name: 'predictor-deployer', namespace }],
+    },
+  ]
 }
 
 function openDelivered(cluster: TestCluster, namespace: string, repository: string): Delivered {

@@ -12,7 +12,7 @@ import { sharedPlatform } from '../../bootstrap/local/testing-platform.ts'
 import { waitFor } from '../../bootstrap/local/wait.ts'
 import type { KubeObject } from '../src/kube/ports.ts'
 import type { Rule } from '../src/kube/test-cluster.ts'
-import { deployTenant, readMoved, type Delivered } from './delivered.ts'
+import { deployTenant, mayAlso, readMoved, type Delivered } from './delivered.ts'
 import { describeAll, isOf, isRefused, rightsOf, usesOf, type Right, type Use } from './rights.ts'
 import { openStage } from './rollout-scene.ts'
 import { heldUp, named, route, routeDefinition, withReplicas, withShell, type Shape } from './test-documents.ts'
@@ -29,6 +29,9 @@ const reconciler = `system:serviceaccount:${ownNamespace}:windlass`
 const shop = await deployTenant(cluster, 'rights', { rollout: { timeout: '45s', onFailure: 'RollBack' } })
 // Of another tenant, for the predictor's own may have none.
 const quiet = { rollout: { timeout: '45s', onFailure: 'RollBack', logs: false } } as const
+const mayHaveRoutes = mayAlso('routes', [
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['*'] },
+])
 const routes = await deployTenant(cluster, 'routes', quiet, mayHaveRoutes)
 const release = await readMoved('release', shop.namespace)
 const deployment = find('Deployment')
@@ -226,20 +229,6 @@ async function untilData(tenant: Delivered, object: KubeObject, key: string, val
     async () => `${key} to be ${value} again; it is ${await read()}`,
     { timeoutMs: 60_000 },
   )
-}
-
-function mayHaveRoutes(namespace: string): readonly KubeObject[] {
-  const group = 'rbac.authorization.k8s.io'
-  const role = { apiVersion: `${group}/v1`, kind: 'Role', metadata: { name: 'routes' } }
-  return [
-    { ...role, rules: [{ apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['*'] }] },
-    {
-      ...role,
-      kind: 'RoleBinding',
-      roleRef: { apiGroup: group, kind: 'Role', name: 'routes' },
-      subjects: [{ kind: 'ServiceAccount', name: 'predictor-deployer', namespace }],
-    },
-  ]
 }
 
 async function stayingNamespaces(): Promise<ReadonlySet<string>> {

@@ -1,8 +1,7 @@
 import t from 'tap'
 import { importToolbox, kubectl } from '../../bootstrap/local/native/testing.ts'
 import { sharedPlatform } from '../../bootstrap/local/testing-platform.ts'
-import type { KubeObject } from '../src/kube/ports.ts'
-import { deployTenant } from './delivered.ts'
+import { deployTenant, mayAlso } from './delivered.ts'
 import { openStage, setScene } from './rollout-scene.ts'
 import { pod, shell, sound, statefulSet } from './test-pods.ts'
 import { imageOf, pushRelease } from './test-releases.ts'
@@ -50,6 +49,10 @@ t.test('a StatefulSet that goes back goes on once its stuck pod is deleted, and 
 })
 
 t.test('a release of a StatefulSet that never gets ready is gone back from, and loses no other pod', async (t) => {
+  const mayHaveStatefulSets = mayAlso('stateful', [
+    { apiGroups: ['apps'], resources: ['statefulsets'], verbs: ['get', 'create', 'patch', 'delete'] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['delete'] },
+  ])
   const web = await deployTenant(cluster, 'stateful', { rollout: { timeout: '30s' } }, mayHaveStatefulSets)
   const push = (sequence: number, more: object) => {
     const container = { name: 'app', image: imageOf(web.repository), args: ['sleep', '3600'], ...more }
@@ -97,24 +100,4 @@ const columns =
 /** What Pod Security asks of a pod in a tenant's Namespace. */
 const restricted = {
   securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
-}
-
-function mayHaveStatefulSets(namespace: string): readonly KubeObject[] {
-  const group = 'rbac.authorization.k8s.io'
-  const role = { apiVersion: `${group}/v1`, kind: 'Role', metadata: { name: 'stateful' } }
-  return [
-    {
-      ...role,
-      rules: [
-        { apiGroups: ['apps'], resources: ['statefulsets'], verbs: ['get', 'create', 'patch', 'delete'] },
-        { apiGroups: [''], resources: ['pods'], verbs: ['delete'] },
-      ],
-    },
-    {
-      ...role,
-      kind: 'RoleBinding',
-      roleRef: { apiGroup: group, kind: 'Role', name: 'stateful' },
-      subjects: [{ kind: 'ServiceAccount', name: 'predictor-deployer', namespace }],
-    },
-  ]
 }

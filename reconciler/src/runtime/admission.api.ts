@@ -1,7 +1,6 @@
 /** What is changed of an object on its way into the API server: by policies, webhooks and defaults. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { KubeObject } from '../api/object.ts'
-import { isWrite, type AuditEvent } from '../../../bootstrap/local/audit-log.ts'
 import { installMutation, labelNamespace, startWebhook } from './test-admission.ts'
 import { TestLoop, type Tenancy } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
@@ -51,7 +50,7 @@ t.test('what a policy adds and changes is no drift, and costs no write', async (
   const web = await running('mutated', all)
   await isMutated()
 
-  await isAtRest(async () => {
+  await isAtRest(t, web, async () => {
     await web.reconcileNow('now')
     await web.edit(configMap, { metadata: { annotations: { note: 'theirs' } } })
     await web.reconcileNow('once more')
@@ -65,7 +64,7 @@ t.test('what a policy adds and changes is no drift, and costs no write', async (
   web.poll()
   t.match((await web.release('r2')).status, { current: { tag: 'r2' }, summary: { state: 'Ready' } })
   await isMutated()
-  await isAtRest(async () => {
+  await isAtRest(t, web, async () => {
     await web.reconcileNow('at the end')
   })
 
@@ -76,16 +75,6 @@ t.test('what a policy adds and changes is no drift, and costs no write', async (
       spec: { template: { spec: { terminationGracePeriodSeconds: 7 } } },
     })
     t.match(await web.object(configMap), { ...injected, data: { a: 'theirs', b: 'ours' } })
-  }
-
-  async function isAtRest(work: () => Promise<void>): Promise<void> {
-    const requests: AuditEvent[] = []
-    const writes = await loop.writesDuring(work)
-    requests.push(...writes.filter((event) => isWrite(event) && event.impersonatedUser !== undefined))
-    t.same(
-      requests.filter(({ objectRef }) => objectRef?.namespace === web.namespace).map(({ requestURI }) => requestURI),
-      [],
-    )
   }
 })
 
@@ -123,16 +112,7 @@ t.test('what a webhook adds and raises, as those of meshes and of AKS do, is no 
   const web = await loop.deliver('webhook')
   await labelNamespace(cluster, web.namespace, 'webhook', true)
   await loop.until(async () => {
-    const path = `/apis/apps/v1/namespaces/${web.namespace}/deployments`
-    const body = workload(web.namespace, 'probe')
-    await cluster.admin.request({
-      method: 'POST',
-      path,
-      query: { dryRun: 'All' },
-      body,
-      what: 'probe',
-      signal: cluster.signal,
-    })
+    await probeDeployment(web)
     return shown.includes('Deployment/probe (dry run)')
   }, 'the webhook to be asked')
 
@@ -154,18 +134,12 @@ t.test('what a webhook adds and raises, as those of meshes and of AKS do, is no 
   await isInjected('r2')
   t.ok(shown.includes('Deployment/web (dry run)'), 'it is asked while a release is only tried')
 
-  const writes = await loop.writesDuring(async () => {
+  await isAtRest(t, web, async () => {
     await web.reconcileNow('now')
     await loop.stop()
     await loop.start()
     await web.reconcileNow('after a restart')
   })
-  t.same(
-    writes
-      .filter(({ objectRef, impersonatedUser }) => objectRef?.namespace === web.namespace && impersonatedUser)
-      .map(({ requestURI }) => requestURI),
-    [],
-  )
   t.notOk((await web.delivery()).status?.drifted)
 
   await web.edit(
@@ -227,16 +201,31 @@ function documentsOf({ namespace }: Tenancy, release: string): readonly object[]
 async function enforce(web: Tenancy, policies: readonly string[]): Promise<void> {
   for (const label of policies) await labelNamespace(cluster, web.namespace, label, true)
   if (policies.length === 0) return
-  const probe = async (path: string, object: object) => {
-    const { admin, signal } = cluster
-    const query = { dryRun: 'All' }
-    return admin.request<KubeObject>({ method: 'POST', path, query, body: object, what: 'probe', signal })
-  }
   await loop.until(async () => {
-    const root = `/namespaces/${web.namespace}`
-    const map = await probe(`/api/v1${root}/configmaps`, settings({ a: 'ours' }, 'probe'))
-    const made = await probe(`/apis/apps/v1${root}/deployments`, workload(web.namespace, 'probe'))
+    const map = await probe(`/api/v1/namespaces/${web.namespace}/configmaps`, settings({ a: 'ours' }, 'probe'))
+    const made = await probeDeployment(web)
     const isAdded = [map, made].every(({ metadata }) => metadata.labels?.['injected'] === 'yes')
     return isAdded && JSON.stringify(map['data']).includes('theirs') && JSON.stringify(made['spec']).includes(':7')
   }, 'the policies to be in force')
+}
+
+function probeDeployment({ namespace }: Tenancy): Promise<KubeObject> {
+  return probe(`/apis/apps/v1/namespaces/${namespace}/deployments`, workload(namespace, 'probe'))
+}
+
+/** The object as it would be made. */
+function probe(path: string, body: object): Promise<KubeObject> {
+  const { admin, signal } = cluster
+  return admin.request<KubeObject>({ method: 'POST', path, query: { dryRun: 'All' }, body, what: 'probe', signal })
+}
+
+/** Nothing of the tenant is written while the work is done. */
+async function isAtRest(t: Test, web: Tenancy, work: () => Promise<void>): Promise<void> {
+  const writes = await loop.writesDuring(work)
+  t.same(
+    writes
+      .filter(({ objectRef, impersonatedUser }) => objectRef?.namespace === web.namespace && impersonatedUser)
+      .map(({ requestURI }) => requestURI),
+    [],
+  )
 }
