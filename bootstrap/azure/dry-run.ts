@@ -1,6 +1,6 @@
 import type { AzureContext } from './context.ts'
 import { numbered } from './run-steps.ts'
-import type { Action, AzureStep, Found } from './step.ts'
+import type { AzureStep } from './step.ts'
 
 /** What a dry run came to: the plan, for a person, and whether anything stands in its way. */
 export interface Plan {
@@ -18,15 +18,12 @@ export async function planSteps(steps: readonly AzureStep[], context: AzureConte
   for (const [index, step] of steps.entries()) {
     context.signal.throwIfAborted()
     lines.push(numbered(step, index, steps.length))
-    const found = await step.find(context).catch((error: unknown): Found | Error => {
-      context.signal.throwIfAborted()
-      return error instanceof Error ? error : new Error(String(error))
-    })
+    const found = await attempted(context, () => step.find(context))
     if (!(found instanceof Error) && found.isDone) {
       lines.push(`  nothing to do: ${found.detail}`)
       continue
     }
-    const actions = await plannedOf(step, context)
+    const actions = await attempted(context, () => step.actions(context))
     if (actions instanceof Error) {
       // All else is planned as if nothing stood in the way.
       ok = false
@@ -43,11 +40,12 @@ export async function planSteps(steps: readonly AzureStep[], context: AzureConte
   return { lines, ok }
 }
 
-async function plannedOf(step: AzureStep, context: AzureContext): Promise<readonly Action[] | Error> {
+/** What stands in the way is a part of the plan. */
+async function attempted<T>({ signal }: AzureContext, ask: () => T | Promise<T>): Promise<T | Error> {
   try {
-    return await step.actions(context)
+    return await ask()
   } catch (error) {
-    context.signal.throwIfAborted()
+    signal.throwIfAborted()
     return error instanceof Error ? error : new Error(String(error))
   }
 }
