@@ -17,6 +17,12 @@ const stalled = (isStalled: string, isContested: string): Series => ({
   [`windlass_delivery_stalled{${ofDelivery}}`]: isStalled,
   [`windlass_delivery_drift_contested{${ofDelivery}}`]: isContested,
 })
+const tooOld = { labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }
+const nextPoll = (at: string): Series => ({ [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: at })
+const known = (isThere: string, isStalled?: string): Series => ({
+  [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: isThere,
+  ...(isStalled !== undefined && { [`windlass_delivery_stalled{${ofDelivery}}`]: isStalled }),
+})
 const states = (ready: string, rolledBack: string): Series => ({
   [`windlass_delivery_state{${ofDelivery},state="ready"}`]: ready,
   [`windlass_delivery_state{${ofDelivery},state="rolledBack"}`]: rolledBack,
@@ -174,80 +180,56 @@ const ofDeliveries: readonly AlertCase[] = [
   {
     alert: 'WindlassPollTooOld',
     says: 'the next poll was to come a quarter of an hour ago',
-    series: { [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x40' },
+    series: nextPoll('90x40'),
     at: '25m',
-    fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
+    fires: [tooOld],
   },
   {
     alert: 'WindlassPollTooOld',
     says: 'there was none since the start',
-    series: {
-      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x20',
-      [`windlass_delivery_stalled{${ofDelivery}}`]: '0x20',
-    },
+    series: known('1x20', '0x20'),
     at: '10m',
-    fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
+    fires: [tooOld],
   },
   {
     alert: 'WindlassPollTooOld',
     says: 'it is stalled, and polled: what would mend it is not seen',
-    series: {
-      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x40',
-      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x40',
-      [`windlass_delivery_stalled{${ofDelivery}}`]: '1x40',
-    },
+    series: { ...nextPoll('90x40'), ...known('1x40', '1x40') },
     at: '25m',
-    fires: [{ labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }],
+    fires: [tooOld],
   },
   {
     alert: 'WindlassPollTooOld',
     says: 'it is stalled by what ends its polls, too: another alert tells',
-    series: {
-      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x5 stale',
-      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x40',
-      [`windlass_delivery_stalled{${ofDelivery}}`]: '0x5 1x35',
-    },
+    series: { ...nextPoll('90x5 stale'), ...known('1x40', '0x5 1x35') },
     at: '25m',
     fires: [],
   },
   {
     alert: 'WindlassPollTooOld',
     says: 'it is being deleted',
-    series: {
-      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '90x5 stale',
-      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x5 stale',
-      [`windlass_delivery_stalled{${ofDelivery}}`]: '0x40',
-    },
+    series: { ...nextPoll('90x5 stale'), ...known('1x5 stale', '0x40') },
     at: '25m',
     fires: [],
   },
   {
     alert: 'WindlassPollTooOld',
     says: 'it stalled before it was ever polled',
-    series: {
-      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x20',
-      [`windlass_delivery_stalled{${ofDelivery}}`]: '1x20',
-    },
+    series: known('1x20', '1x20'),
     at: '10m',
     fires: [],
   },
   {
     alert: 'WindlassPollTooOld',
     says: 'polls go on',
-    series: {
-      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '30+60x40',
-      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x40',
-    },
+    series: { ...nextPoll('30+60x40'), ...known('1x40') },
     at: '25m',
     fires: [],
   },
   {
     alert: 'WindlassPollTooOld',
     says: 'it is polled once an hour',
-    series: {
-      [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: '3600x59 7200x30',
-      [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: '1x90',
-    },
+    series: { ...nextPoll('3600x59 7200x30'), ...known('1x90') },
     at: '85m',
     fires: [],
   },
