@@ -84,8 +84,16 @@ export function updateOf<T extends Fielded>(before: T, manager: string, changes:
   return { ...before, leaves, owners: paths.size === 0 ? left : [...left, entry] }
 }
 
-/** As the API server sends it. */
+const sent = new WeakMap<HeldObject, KubeObject>()
+
+/** As the API server sends it; the same object each time, for it is read many times more often than it changes. */
 export function toKubeObject(held: HeldObject): KubeObject {
+  const object = sent.get(held) ?? encoded(held)
+  sent.set(held, object)
+  return object
+}
+
+function encoded(held: HeldObject): KubeObject {
   const { apiVersion, kind, namespace, name, uid, version, generation, leaves, owners, status } = held
   const { metadata, ...rest } = nested(leaves) as { metadata?: object }
   const byStatus = { manager: 'kube-controller-manager', operation: 'Update', apiVersion, subresource: 'status' }

@@ -1,19 +1,12 @@
-import * as fc from 'fast-check'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import type { Test } from 'tap'
-import { happenings, specs, type Weights } from './happening.ts'
-import { playOut, type Step } from './play-out.ts'
+import type { Drawn, Played } from './drawn-histories.ts'
+import type { Weights } from './happening.ts'
 
 /** As many as eight files need for ten thousand. */
 const runs = Number(process.env['HISTORIES_RUNS'] ?? 1_250)
-const mostSteps = 10
-/** Within what a test file has, so that what was found is told though it is not shrunk to its least. */
-const mostMs = 550_000
-
-/** Something good runs before anything else happens, in most histories. */
-const firstRelease: Step = {
-  happening: { kind: 'push', sequence: 'next', bundles: 'one', nature: 'good', hasExtra: true },
-  isPolled: true,
-}
+const seed = Number(process.env['HISTORIES_SEED'] ?? 1)
 
 export interface Histories {
   readonly weights: Weights
@@ -26,17 +19,10 @@ export interface Histories {
  * others. What breaks an invariant is shrunk and told with its seed.
  */
 export async function holdFor(t: Test, { weights, reasons }: Histories): Promise<void> {
-  const seen = new Set<string>()
-  let played = 0
-  const property = fc.asyncProperty(specs, stepsOf(weights), async (spec, steps) => {
-    const outcome = await playOut(spec, steps)
-    played += 1
-    for (const reason of outcome.reasons) seen.add(reason)
-    if (outcome.broken.length > 0) throw new Error(outcome.broken.join('\n'))
-  })
-  const limit = { interruptAfterTimeLimit: mostMs, markInterruptAsFailure: true }
-  await fc.assert(property, { numRuns: runs, seed: Number(process.env['HISTORIES_SEED'] ?? 1), ...limit })
-  t.ok(played >= runs, `${played} histories`)
+  const { count, reasons: seen, failure } = await play({ weights, runs, seed })
+  t.equal(failure, undefined, 'no invariant broke')
+  if (failure !== undefined) return
+  t.ok(count >= runs, `${count} histories`)
   if (runs < 1_000) return
   t.same(
     reasons.filter((reason) => !seen.has(reason)),
@@ -45,10 +31,19 @@ export async function holdFor(t: Test, { weights, reasons }: Histories): Promise
   )
 }
 
-export function stepsOf(weights: Weights, mostAtOnce = mostSteps): fc.Arbitrary<Step[]> {
-  const step = fc.record({ happening: happenings(weights), isPolled: fc.constantFrom(true, true, true, false) })
-  const steps = fc.array(step, { minLength: 1, maxLength: mostAtOnce, size: 'max' })
-  return fc
-    .tuple(fc.constantFrom(true, true, true, false), steps)
-    .map(([isRunning, rest]) => (isRunning ? [firstRelease, ...rest] : rest))
+async function play(drawn: Drawn): Promise<Played> {
+  // What tap has each program load is left out.
+  const env = { ...process.env, NODE_OPTIONS: '' }
+  const worker = new Worker(new URL('drawn-histories.ts', import.meta.url), { workerData: drawn, execArgv: [], env })
+  // Either rejects where the worker throws.
+  const ended = once(worker, 'exit').then(([code]) => {
+    throw new Error(`the worker ended with ${code} and said nothing`)
+  })
+  try {
+    const [played] = (await Promise.race([once(worker, 'message'), ended])) as [Played]
+    return played
+  } finally {
+    ended.catch(() => {})
+    await worker.terminate()
+  }
 }
