@@ -70,8 +70,20 @@ export function refuse(code: number, reason: string, headers: OutgoingHttpHeader
   return { kind: 'answer', code, headers, body }
 }
 
+/** Sooner than the API server ends a connection that is idle, which may cross a request. */
+const idleMs = 30_000
+
+/** By the server's certificate. A connection outlives its proxy: to make one anew costs more than what is asked on it. */
+const agents = new Map<string, Agent>()
+
+function agentOf({ caPem }: ProxyOptions['target']): Agent {
+  const agent = agents.get(caPem) ?? new Agent({ keepAlive: true, timeout: idleMs, ca: caPem })
+  agents.set(caPem, agent)
+  return agent
+}
+
 export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }: ProxyOptions): Promise<HttpProxy> {
-  const agent = new Agent({ keepAlive: true, ca: target.caPem })
+  const agent = agentOf(target)
   const sockets = new Set<Socket>()
   const watching = new Set<Socket>()
   const server = createServer((message, response) => {
@@ -141,7 +153,6 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
   const cut = () => resetAll(sockets)
   const close = async () => {
     cut()
-    agent.destroy()
     if (!server.listening) return
     server.close()
     await once(server, 'close')

@@ -100,7 +100,15 @@ export async function startReconciler(t: Test, options: ProcessOptions): Promise
   await writeFile(files.token, await standIn.registry.issuer.token())
   await writeFile(files.kubeconfig, JSON.stringify(kubeconfigOf(options.api)))
   const host = nextAddress()
-  const command = [process.execPath, '--import', leadingTo(standIn.registry.port), program.file]
+  // It lives for seconds, in which what V8 optimizes is not earned back.
+  const command = [
+    process.execPath,
+    '--no-opt',
+    '--no-maglev',
+    '--import',
+    leadingTo(standIn.registry.port),
+    program.file,
+  ]
   // It ends with the test, also where that is killed for taking too long. tap would have it tell what it loads, by options
   // in its environment, and read its whole source map for that.
   const child = spawn('setpriv', ['--pdeathsig', 'SIGKILL', '--', 'env', '--unset=NODE_OPTIONS', ...command], {
