@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { isWorthAnotherTry, joinTries, judges, type Outcome } from './second-try.ts'
+import { joinParts, type Outcome } from './outcome.ts'
+import { isWorthAnotherTry, joinTries, judges } from './second-try.ts'
 import type { TestCounts } from './tap-report.ts'
 
 const counts = (some: Partial<TestCounts> = {}): TestCounts => {
@@ -51,4 +52,10 @@ t.test('what failed and is of no file stays a failure', async (t) => {
   }
   const { counts: both } = joinTries(first, well)
   t.same([both.failed, both.failures], [1, ['the run ended before its tests did']])
+})
+
+t.test('two parts of a tier are one outcome', async (t) => {
+  const { counts: both, failed } = joinParts(failing('a.e2e.ts'), failing('b.e2e.ts'))
+  t.match(both, { passed: 20, failed: 2, failures: ['a.e2e.ts > one > equal', 'b.e2e.ts > one > equal'] })
+  t.same(failed, ['a.e2e.ts', 'b.e2e.ts'])
 })

@@ -1,11 +1,5 @@
+import type { Outcome } from './outcome.ts'
 import type { TestCounts } from './tap-report.ts'
-
-/** How the tests of one tier came out. */
-export interface Outcome {
-  readonly counts: TestCounts
-  /** Files that failed, or never ended. */
-  readonly failed: readonly string[]
-}
 
 /** More of them are no accident. */
 const mostFiles = 3

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkout } from '../local/checkout.ts'
-import { chooseTests, findTests } from './test-files.ts'
+import { byPlatform, chooseTests, findTests } from './test-files.ts'
 
 const root = t.testdir()
 for (const file of ['a.test.ts', 'a.api.ts', 'a.ts', 'b/c.test.ts', 'b/node_modules/d.test.ts']) {
@@ -41,3 +41,12 @@ t.test(
     t.equal(last, 'reconciler/e2e/who-may-talk-to-whom.e2e.ts')
   },
 )
+
+t.test('what shares the platform of the run is told from what brings up its own', async (t) => {
+  const files = await findTests(checkout, 'e2e')
+  const [shared = [], apart = []] = await byPlatform(checkout, files)
+  t.same([...shared, ...apart].toSorted(), files)
+  t.ok(shared.includes('reconciler/e2e/who-may-talk-to-whom.e2e.ts'))
+  t.ok(apart.includes('bootstrap/local/native/lifecycle.e2e.ts'))
+  t.same(await byPlatform(checkout, apart), [apart])
+})

@@ -1,4 +1,4 @@
-import { glob, stat } from 'node:fs/promises'
+import { glob, readFile, stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 
 /** Which files a tier has, by how their names end. */
@@ -21,6 +21,18 @@ export async function findTests(root: string, tier: TierName, folder = root): Pr
   const pattern = join(folder, `**/*${endings[tier]}`)
   for await (const path of glob(pattern, { exclude: isOutside })) found.push(relative(root, path))
   return found.sort()
+}
+
+/**
+ * Those that share the run's one platform, where each may count on having it alone, and those that bring up what they
+ * need themselves; a part of which there is none is left out.
+ */
+export async function byPlatform(root: string, files: readonly string[]): Promise<ReadonlyArray<readonly string[]>> {
+  const texts = await Promise.all(files.map((file) => readFile(join(root, file), 'utf8')))
+  const shared = new Set(files.filter((_, n) => texts[n]?.includes('await sharedPlatform(')))
+  return [files.filter((file) => shared.has(file)), files.filter((file) => !shared.has(file))].filter(
+    ({ length }) => length > 0,
+  )
 }
 
 /**

@@ -1,8 +1,8 @@
 // `npm test`: every tier, or the one that is named. What a tier needs beyond npm's packages is brought up once, before
 // its first test, and taken down after its last. The end-to-end tier, which waits for most of its time, runs beside the
-// others, which reckon.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+// others, which reckon; what of it brings up clusters of its own runs beside what shares one.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
@@ -10,10 +10,11 @@ import { asRoot } from '../launch/as-root.mjs'
 import { counted } from '../local/counted.ts'
 import { runAttached } from './attached.ts'
 import { followFile } from './follow-file.ts'
+import { joinParts, type Outcome } from './outcome.ts'
 import { problemOfResults } from './results-folder.ts'
-import { isWorthAnotherTry, joinTries, type Outcome } from './second-try.ts'
+import { isWorthAnotherTry, joinTries } from './second-try.ts'
 import { createTapReader, type FinishedFile, type TestCounts } from './tap-report.ts'
-import { chooseTests, findTests, isTierName, type TierName } from './test-files.ts'
+import { byPlatform, chooseTests, findTests, isTierName, type TierName } from './test-files.ts'
 import { exitCodeOf } from './verdict.ts'
 
 export interface Tier {
@@ -21,6 +22,8 @@ export interface Tier {
   /** One test file's bound, in seconds. */
   readonly timeoutS: number
   readonly jobs: number
+  /** Files that may run beside each other in as many runs; all in one where it is left out. */
+  readonly parts?: (files: readonly string[]) => Promise<ReadonlyArray<readonly string[]>>
   /** Brings up what the tier's tests share, answers the environment that tells them of it, and how to take it down. */
   readonly prepare?: (signal: AbortSignal) => Promise<Shared>
 }
@@ -34,6 +37,12 @@ interface TierRun extends Outcome {
   readonly tier: Tier
 }
 
+interface Part {
+  readonly files: readonly string[]
+  readonly folder: string
+  readonly shared: Shared | undefined
+}
+
 interface Prepared {
   readonly testFiles: readonly string[]
   readonly startedAt: number
@@ -43,10 +52,13 @@ interface Prepared {
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const isRoot = process.getuid?.() === 0
 
+/** More than eight files at once would wait for the one API server that they share. */
+const jobs = Math.min(Math.max(availableParallelism(), 2), 8)
+
 export const tiers: Readonly<Record<TierName, Tier>> = {
-  unit: { name: 'unit', timeoutS: 600, jobs: 2 },
-  api: { name: 'api', timeoutS: 1_200, jobs: 2, prepare: prepareApi },
-  e2e: { name: 'e2e', timeoutS: 900, jobs: 1, prepare: prepareE2e },
+  unit: { name: 'unit', timeoutS: 600, jobs },
+  api: { name: 'api', timeoutS: 1_200, jobs, prepare: prepareApi },
+  e2e: { name: 'e2e', timeoutS: 900, jobs: 1, parts: (files) => byPlatform(root, files), prepare: prepareE2e },
 }
 
 const [tierName, ...named] = process.argv.slice(2)
@@ -70,7 +82,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 const left: string[] = []
 const { inTurn, beside } = chosen()
 // tap's own progress on a terminal is of one run.
-const isTold = !process.stdout.isTTY || beside !== undefined
+const isTold = !process.stdout.isTTY || beside !== undefined || inTurn.some(({ parts }) => parts !== undefined)
 // tap would remove it at the start of each run, under the hands of the other.
 await rm(join(root, '.tap', 'processinfo'), { recursive: true, force: true })
 const total = { passed: 0, failed: 0, failures: [] as string[], empty: [] as string[] }
@@ -165,40 +177,48 @@ async function bringUp(tier: Tier, only: readonly string[] = files): Promise<Pre
 async function runTests(tier: Tier, { testFiles, startedAt, shared }: Prepared): Promise<TierRun> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-tap-'))
   try {
-    const output = join(folder, 'results.tap')
-    const listed = join(folder, 'files')
-    // Each file is a process that loads much of what the one before has loaded.
-    const compileCache = join(folder, 'compiled')
-    await writeFile(listed, testFiles.join('\n'))
-    const results = followResults(output)
-    const exitCode = await runAttached(
-      'tap',
-      [
-        'run',
-        '--disable-coverage',
-        `--jobs=${tier.jobs}`,
-        `--timeout=${tier.timeoutS}`,
-        `--reporter=${isTold ? 'min' : 'base'}`,
-        `--output-file=${output}`,
-        // A run of listed files is a part of a greater one to tap, and leaves alone what others keep in its folder.
-        `--save=${listed}`,
-        ...testFiles,
-      ],
-      { env: { ...shared?.env, NODE_COMPILE_CACHE: compileCache }, signal: interruption.signal, isPlain: isTold },
-    )
-    const counts = withLost(results.end(), testFiles, results.told)
-    const failed = testFiles.filter((file) => results.told.get(file) !== true)
+    const parts = (await tier.parts?.(testFiles)) ?? [testFiles]
+    const ran = parts.map((files, n) => runPart(tier, { files, folder: join(folder, `${n}`), shared }))
+    const { counts, failed } = (await Promise.all(ran)).reduce(joinParts)
     for (const line of counts.told) console.log(`  ${line}`)
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     console.log(`${tier.name}: ${counts.passed} assertions passed, ${counts.failed} failed, ${seconds} s`)
-    // tap may fail for what is no assertion: a crash before the first, a test that never ended.
-    if (exitCode === 0 || counts.failed > 0 || interruption.signal.aborted) return { tier, counts, failed }
-    const failures = [`${tier.name}: tap ended with ${exitCode}`]
-    return { tier, counts: { ...counts, failed: 1, failures }, failed }
+    return { tier, counts, failed }
   } finally {
     await rm(folder, { recursive: true, force: true })
     await shared?.release()
   }
+}
+
+async function runPart(tier: Tier, { files, folder, shared }: Part): Promise<Outcome> {
+  const output = join(folder, 'results.tap')
+  const listed = join(folder, 'files')
+  // Each file is a process that loads much of what the one before has loaded.
+  const compileCache = join(folder, 'compiled')
+  await mkdir(folder)
+  await writeFile(listed, files.join('\n'))
+  const results = followResults(output)
+  const exitCode = await runAttached(
+    'tap',
+    [
+      'run',
+      '--disable-coverage',
+      `--jobs=${tier.jobs}`,
+      `--timeout=${tier.timeoutS}`,
+      `--reporter=${isTold ? 'min' : 'base'}`,
+      `--output-file=${output}`,
+      // A run of listed files is a part of a greater one to tap, and leaves alone what others keep in its folder.
+      `--save=${listed}`,
+      ...files,
+    ],
+    { env: { ...shared?.env, NODE_COMPILE_CACHE: compileCache }, signal: interruption.signal, isPlain: isTold },
+  )
+  const counts = withLost(results.end(), files, results.told)
+  const failed = files.filter((file) => results.told.get(file) !== true)
+  // tap may fail for what is no assertion: a crash before the first, a test that never ended.
+  if (exitCode === 0 || counts.failed > 0 || interruption.signal.aborted) return { counts, failed }
+  const failures = [`${tier.name}: tap ended with ${exitCode}`]
+  return { counts: { ...counts, failed: 1, failures }, failed }
 }
 
 /**
