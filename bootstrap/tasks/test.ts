@@ -1,6 +1,7 @@
 // `npm test`: every tier, or the one that is named. What a tier needs beyond npm's packages is brought up once, before
 // its first test, and taken down after its last. The end-to-end tier, which waits for most of its time, runs beside the
-// others, which reckon; what of it brings up clusters of its own runs beside what shares one.
+// others, which reckon. Where there are processors for it, what of it brings up clusters of its own runs beside what
+// shares one.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -52,13 +53,21 @@ interface Prepared {
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const isRoot = process.getuid?.() === 0
 
+const processors = availableParallelism()
 /** More than eight files at once would wait for the one API server that they share. */
-const jobs = Math.min(Math.max(availableParallelism(), 2), 8)
+const jobs = Math.min(Math.max(processors, 2), 8)
 
 export const tiers: Readonly<Record<TierName, Tier>> = {
   unit: { name: 'unit', timeoutS: 600, jobs },
   api: { name: 'api', timeoutS: 1_200, jobs, prepare: prepareApi },
-  e2e: { name: 'e2e', timeoutS: 900, jobs: 1, parts: (files) => byPlatform(root, files), prepare: prepareE2e },
+  e2e: {
+    name: 'e2e',
+    timeoutS: 900,
+    jobs: 1,
+    // Two processors are at work all the time without that.
+    ...(processors >= 4 && { parts: (files) => byPlatform(root, files) }),
+    prepare: prepareE2e,
+  },
 }
 
 const [tierName, ...named] = process.argv.slice(2)
