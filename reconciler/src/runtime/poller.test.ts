@@ -220,13 +220,14 @@ t.test('when highWater moves on, what is older is forgotten at the next poll', a
 })
 
 t.test('when a pin moves highWater back, what lies above it is read again', async (t) => {
-  const { registry, poller, tick } = setUp(t)
+  const { registry, poller } = setUp(t)
   for (let n = 0; n < 3; n += 1) registry.push()
   poller.follow(key, subject(3))
   await settle()
 
   poller.follow(key, subject(1))
-  await tick()
+  t.equal(poller.view(key).images, undefined, 'what was seen is not all that counts now')
+  await settle()
 
   t.same(
     poller.view(key).images?.map(({ tag, sequence }) => [tag, sequence]),
@@ -484,14 +485,17 @@ t.test('a repository that is not there yet is no failure: when it is asked for a
   t.notMatch(body, `windlass_last_good_poll_timestamp_seconds${labels}`, 'it was not read completely')
 })
 
-t.test('after a poll that fails nothing says when the next one is due', async (t) => {
-  const { registry, poller, metrics } = setUp(t)
+t.test('until a first poll succeeds it is due since it was to begin', async (t) => {
+  const { registry, poller, metrics, clock, tick } = setUp(t)
+  const due = `windlass_next_poll_timestamp_seconds{delivery_namespace="team",delivery="web"} ${clock.nowMs() / 1_000}`
   registry.failure = unavailable()
 
   poller.follow(key, subject())
   await settle()
+  t.match((await metrics.expose()).body, due)
 
-  t.notMatch((await metrics.expose()).body, 'windlass_next_poll_timestamp_seconds{')
+  await tick()
+  t.match((await metrics.expose()).body, due)
 })
 
 t.test('of what is polled no more nothing says when it is due', async (t) => {

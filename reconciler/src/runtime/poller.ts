@@ -102,7 +102,14 @@ export class Poller {
     // From another highWater other images matter, as after a restart: the next poll reads all of them anew.
     beginEra(entry)
     if (entry.problem?.reason === 'TooManyTags') delete entry.problem
-    if (entry.images !== undefined) entry.images = entry.images.filter((image) => !isUnplaced(image, subject.known))
+    if (entry.images === undefined) return
+    if (isEarlier(subject, before)) {
+      // What lies between the two was never read (invariant 1).
+      delete entry.images
+      this.pollNow(key)
+      return
+    }
+    entry.images = entry.images.filter((image) => !isUnplaced(image, subject.known))
   }
 
   forget(key: string): void {
@@ -146,6 +153,7 @@ export class Poller {
     const notBeforeMs = Number.NEGATIVE_INFINITY
     const entry = { subject, stopSchedule, cancelWait: () => {}, abort, era: 0, failures: 0, notBeforeMs }
     this.#entries.set(key, entry)
+    this.#options.metrics.nextPollAt(labelsOf(key), this.#options.clock.nowMs())
     this.#add(key, entry)
   }
 
@@ -267,6 +275,10 @@ function beginEra(entry: Entry): void {
 
 function isAnother(before: PollSubject, now: PollSubject): boolean {
   return before.repository !== now.repository || before.pattern !== now.pattern
+}
+
+function isEarlier({ knownSinceMs: now = 0 }: PollSubject, { knownSinceMs: before = 0 }: PollSubject): boolean {
+  return now < before
 }
 
 function isSameHighWater({ highWater: a }: KnownReleases, { highWater: b }: KnownReleases): boolean {

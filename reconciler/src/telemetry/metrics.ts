@@ -222,7 +222,7 @@ function definePerDelivery(registry: Registry) {
     ),
     nextPoll: gauge(
       'windlass_next_poll_timestamp_seconds',
-      'When the registry is to be read for it next, by its schedule, since it was last read completely, or had no such repository.',
+      'When the registry was or is to be read for it: once after it was last read completely, or had no such repository; before that, at once.',
     ),
     corrections: new Counter({
       name: 'windlass_drift_corrections_total',
