@@ -2,6 +2,7 @@ import { isContested } from './contested.ts'
 import type { Desired } from './desired.ts'
 import type { Observed } from './observed.ts'
 import { dueAgain, quarantinedCandidate, retried } from './once-more.ts'
+import { holdsObjects } from './pause.ts'
 import type { Plan } from './plan.ts'
 import { selectCandidate } from './release-order.ts'
 import { isUndecided, knownReleases, shortTag } from './releases.ts'
@@ -133,7 +134,7 @@ function newest(situation: Situation): Decision | undefined {
 function objectHeld(situation: Situation): Decision | undefined {
   const { desired, rollout, observed } = situation
   const { pause, work } = desired
-  if (pause.kind === 'running' || pause.objects.length === 0 || rollout === undefined) return undefined
+  if (!holdsObjects(pause) || rollout === undefined) return undefined
   // Its deadline stops with it, for it is not the release that takes so long.
   if (rollout.phase === 'Applying') return { ...heldByPause(situation, pause.message), isFrozen: true }
   const unlike = rollout.phase === 'Waiting' ? unlikeWritten(work, observed) : []

@@ -28,6 +28,11 @@ export type Pause =
       readonly warnings: readonly string[]
     }
 
+/** Whether objects are paused by themselves: those are not written, and nothing is deleted beside them. */
+export function holdsObjects(pause: Pause): pause is Extract<Pause, { kind: 'paused' }> {
+  return pause.kind === 'paused' && pause.objects.length > 0
+}
+
 /** Undefined where the object's annotations say nothing of pausing. */
 export function pauseMark(
   on: string,

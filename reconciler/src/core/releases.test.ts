@@ -59,6 +59,10 @@ const nots: Readonly<Record<string, [status: DeliveryStatus, desired: Desired]>>
     running(5, { highWater: above, current: revision(5, { repository: 'contoso.azurecr.io/other' }) }),
     desired({ pin: 'r5' }),
   ],
+  'a pin to what failed under it, of a tag that was moved': [
+    running(5, { highWater: above, failed: { ...gaveUp, pin: 'r5' } }),
+    desired({ pin: 'r5' }),
+  ],
   'a pin to what is newest': [
     running(5, { highWater: { ...toHighWater(image(5)), repository: revision(5).repository } }),
     desired({ pin: 'r5' }),

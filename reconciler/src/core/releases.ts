@@ -42,6 +42,8 @@ export function knownReleases(status: DeliveryStatus, repository: string | undef
 export function resetByPin(status: DeliveryStatus, { pin, pause, work }: Desired): DeliveryStatus {
   const { current, rollout, highWater, failed: _, ...rest } = status
   if (pin === undefined || pause.kind === 'paused' || work.kind === 'invalid' || current === undefined) return status
+  // It names what failed under it, of a tag that was moved: what runs of that tag was gone back to.
+  if (status.failed?.pin === pin) return status
   // In the midst of another rollout the pin begins one of its own.
   if (rollout !== undefined && rollout.phase !== 'Pruning') return status
   if (!isNamed(current, pin) || current.repository !== work.spec.image.repository) return status

@@ -21,7 +21,8 @@ export function underWay(situation: Situation): Decision | undefined {
   if (rollout.phase === 'Waiting') return waiting(rollout, desired.work, situation)
   if (rollout.phase === 'Failed') return recovered(rollout, observed)
   const { reason, message } = finish(rollout, observed)
-  return { kind: 'prune', reason, message: `${message}; what it does not hold is deleted` }
+  const becomes = desired.work.spec.prune ? 'deleted' : 'left'
+  return { kind: 'prune', reason, message: `${message}; what it does not hold is ${becomes}` }
 }
 
 /** What must be written again in mid-rollout, in words: what went missing and, where drift is taken back, what changed. */

@@ -1,4 +1,4 @@
-import type { InventoryEntry } from '../api/delivery.ts'
+import type { HighWater, InventoryEntry } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Standing } from '../core/conditions.ts'
 import type { Work } from '../core/desired.ts'
@@ -7,6 +7,7 @@ import { courseOf } from '../core/failing.ts'
 import { noteHindrance } from '../core/hindrance.ts'
 import { entryKey, updateEntries } from '../core/inventory.ts'
 import type { Observed } from '../core/observed.ts'
+import { holdsObjects } from '../core/pause.ts'
 import type { Plan, Stance } from '../core/plan.ts'
 import { letOut } from '../core/quarantine.ts'
 import { appliedRevision, keepSnapshot } from '../core/releases.ts'
@@ -50,7 +51,7 @@ export async function act(plan: Plan, turn: Turn, scope: ActScope): Promise<Next
   if (plan.kind === 'fail') return end(plan, work, turn, scope)
   if (plan.kind === 'unstick') return unstick(plan, turn, scope)
   if (plan.kind === 'letOut') return heedRetry(plan, turn)
-  if (plan.kind === 'prune') return prune(plan, turn, scope)
+  if (plan.kind === 'prune') return prune(plan, work, turn, scope)
   return correct(plan, work, turn, scope)
 }
 
@@ -63,8 +64,15 @@ async function rest(plan: Of<'rest'>, turn: Turn, { observed }: ActScope): Promi
   const status = plan.isFrozen === true ? freezeRollout(turn.status) : turn.status
   // What was in the way before a pause need not be so after it.
   if (plan.isFrozen === true) delete turn.memory.trouble
+  const { highWater } = turn.status
   await turn.write(status, { standing: plan, pending: plan.pending, drift: observed.drift })
+  // Where a pin reset it, the poller is to read what counts from there on.
+  if (!isSameMark(turn.status.highWater, highWater)) return atOnce
   return plan.untilMs === undefined ? onEvent : { kind: 'after', ms: Math.max(0, plan.untilMs - turn.nowMs()) }
+}
+
+function isSameMark(a: HighWater | undefined, b: HighWater | undefined): boolean {
+  return a?.tag === b?.tag && a?.digest === b?.digest
 }
 
 /** What was refused for good in mid-apply is a release that failed. */
@@ -106,7 +114,8 @@ async function finish(plan: Of<'finish'>, work: Work, turn: Turn): Promise<Next>
   return atOnce
 }
 
-async function prune(plan: Of<'prune'>, turn: Turn, { objects, observed: { drift } }: ActScope): Promise<Next> {
+async function prune(plan: Of<'prune'>, work: Work, turn: Turn, scope: ActScope): Promise<Next> {
+  const { drift } = scope.observed
   const { pending } = plan
   // What can't be deleted is said until it is: else every try would say that all is well first.
   await turn.write(claimRollout(turn.status, turn.leaseEpoch), {
@@ -114,7 +123,7 @@ async function prune(plan: Of<'prune'>, turn: Turn, { objects, observed: { drift
     pending,
     drift,
   })
-  await pruneObjects(turn, objects)
+  await pruneWanted(work, turn, scope)
   await turn.write(prunedObjects(turn.status), { standing: standingOf(plan, stanceOf(plan)), pending, drift })
   return atOnce
 }
@@ -129,13 +138,13 @@ async function unstick(plan: Of<'unstick'>, turn: Turn, { pods, observed: { drif
   const stance = turn.memory.failures === 0 ? 'progressing' : 'unknown'
   const said = { standing: standingOf(plan, stance), pending: plan.pending, drift }
   await turn.write(claimRollout(turn.status, turn.leaseEpoch), said)
-  await mendable(async () => {
-    for (const pod of plan.pods) {
+  await mendable(() =>
+    forEachObject(plan.pods, async (pod) => {
       turn.assertWritable(pod)
       const isGone = await pods.remove(pod, turn.tenant, turn.signal)
       turn.log.info({ object: `Pod/${pod.metadata.name}`, isGone }, 'stuck pod deleted')
-    }
-  })
+    }),
+  )
   return onEvent
 }
 
@@ -163,11 +172,11 @@ async function correct(plan: Of<'correct'>, work: Work, turn: Turn, scope: ActSc
     pending: 'unknown',
     drift: scope.observed.drift,
   })
-  const isPruning = turn.status.rollout?.phase === 'Pruning'
+  const isPruning = turn.status.rollout?.phase === 'Pruning' && !holdsObjects(turn.desired.pause)
   const works = [
     () => takeBack(drifted, turn, scope),
     // What can't be taken back holds up no deletion.
-    ...(isPruning ? [() => pruneRest(turn, scope)] : []),
+    ...(isPruning ? [() => pruneRest(work, turn, scope)] : []),
   ]
   await forEachObject(works, (work) => work())
   return atOnce
@@ -187,9 +196,14 @@ async function takeBack(objects: readonly KubeObject[], turn: Turn, scope: ActSc
   await noteCorrected(entries, turn, scope)
 }
 
-async function pruneRest(turn: Turn, { objects }: ActScope): Promise<void> {
-  await pruneObjects(turn, objects)
+async function pruneRest(work: Work, turn: Turn, scope: ActScope): Promise<void> {
+  await pruneWanted(work, turn, scope)
   await turn.store(prunedObjects(turn.status))
+}
+
+/** Whoever takes back `prune` while something can't be deleted keeps it. */
+async function pruneWanted({ spec }: Work, turn: Turn, { objects }: ActScope): Promise<void> {
+  if (spec.prune) await pruneObjects(turn, objects)
 }
 
 async function noteCorrected(
