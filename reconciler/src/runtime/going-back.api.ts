@@ -2,6 +2,7 @@ import t from 'tap'
 import { operatorAnnotations as hand } from '../api/annotations.ts'
 import type { Delivery } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
+import { installRefusal, labelNamespace } from './test-admission.ts'
 import { conditionOf, TestLoop, type Tenancy, type TestSpec } from './test-loop.ts'
 import { settings, workload } from './test-registry.ts'
 
@@ -352,44 +353,14 @@ t.test('a copy that was changed is not used: it is made anew from the registry, 
 
 t.test('a pod of a StatefulSet that is stuck at what failed is deleted as the account, and no other', async (t) => {
   const web = await loop.deliver('stuck', { rollout: { timeout: '6s' } })
-  web.registry.push({ documents: [statefulSetOf(web)] })
-  web.poll()
-  await web.untilAwaited('r1')
-  await playStatefulSet(web, {
-    readyReplicas: 1,
-    updatedReplicas: 1,
-    currentRevision: 'web-a',
-    updateRevision: 'web-a',
-  })
-  await web.until('r1 to run', ({ status }) => status?.current?.tag === 'r1' && status.rollout === undefined)
-  web.registry.push({ documents: [statefulSetOf(web)] })
-  web.poll()
-  await web.untilAwaited('r2')
 
   const writes = await loop.writesDuring(async () => {
-    await makePod(web, 'web-b')
-    await playStatefulSet(web, {
-      readyReplicas: 0,
-      updatedReplicas: 1,
-      currentRevision: 'web-a',
-      updateRevision: 'web-b',
-    })
-    await web.untilGoingBack()
+    await failWithPods(web, 'web-0')
     t.ok(await web.object('v1/pods/web-0'), 'it is not touched before')
-    await playStatefulSet(web, {
-      readyReplicas: 0,
-      updatedReplicas: 0,
-      currentRevision: 'web-a',
-      updateRevision: 'web-a',
-    })
+    await playStatefulSet(web, goneBack)
     await web.untilObject('v1/pods/web-0', (object) => object === undefined)
-    await makePod(web, 'web-a')
-    await playStatefulSet(web, {
-      readyReplicas: 1,
-      updatedReplicas: 1,
-      currentRevision: 'web-a',
-      updateRevision: 'web-a',
-    })
+    await makePod(web, 'web-0', 'web-a')
+    await playStatefulSet(web, runsWell)
     t.match((await web.untilRolledBack()).status, { current: { tag: 'r1' }, failed: { revision: { tag: 'r2' } } })
   })
 
@@ -401,6 +372,22 @@ t.test('a pod of a StatefulSet that is stuck at what failed is deleted as the ac
     ofPods.map(({ verb, impersonatedUser }) => `${verb} as ${impersonatedUser?.username}`),
     [`delete as system:serviceaccount:${web.namespace}:deployer`],
   )
+})
+
+t.test('a stuck pod that may not be deleted holds up no other', async (t) => {
+  const label = 'one-pod-stays'
+  const unless = "oldObject.metadata.name != 'web-0'"
+  await installRefusal(loop.cluster, { label, operations: ['DELETE'], resource: 'pods', unless })
+  const web = await loop.deliver('stuck-beside', { rollout: { timeout: '6s' } })
+  await labelNamespace(loop.cluster, web.namespace, label, true)
+  await failWithPods(web, 'web-0', 'web-1')
+
+  await playStatefulSet(web, goneBack)
+  await web.untilObject('v1/pods/web-1', (object) => object === undefined)
+
+  t.ok(await web.object('v1/pods/web-0'))
+  await labelNamespace(loop.cluster, web.namespace, label, false)
+  await web.untilObject('v1/pods/web-0', (object) => object === undefined)
 })
 
 t.test('three copies are kept', async (t) => {
@@ -485,16 +472,34 @@ function statefulSetOf({ namespace }: Tenancy): object {
   }
 }
 
-/** Plays the controller of the StatefulSet, which wants one pod. */
-async function playStatefulSet(
-  web: Tenancy,
-  status: {
-    readonly readyReplicas: number
-    readonly updatedReplicas: number
-    readonly currentRevision: string
-    readonly updateRevision: string
-  },
-): Promise<void> {
+interface StatefulSetStatus {
+  readonly readyReplicas: number
+  readonly updatedReplicas: number
+  readonly currentRevision: string
+  readonly updateRevision: string
+}
+
+const runsWell = { readyReplicas: 1, updatedReplicas: 1, currentRevision: 'web-a', updateRevision: 'web-a' }
+const rollsOut = { readyReplicas: 0, updatedReplicas: 1, currentRevision: 'web-a', updateRevision: 'web-b' }
+const goneBack = { readyReplicas: 0, updatedReplicas: 0, currentRevision: 'web-a', updateRevision: 'web-a' }
+
+/** Brings a StatefulSet to run, and a second release of it to be gone back from, with these pods that never get ready. */
+async function failWithPods(web: Tenancy, ...pods: readonly string[]): Promise<void> {
+  web.registry.push({ documents: [statefulSetOf(web)] })
+  web.poll()
+  await web.untilAwaited('r1')
+  await playStatefulSet(web, runsWell)
+  await web.until('r1 to run', ({ status }) => status?.current?.tag === 'r1' && status.rollout === undefined)
+  web.registry.push({ documents: [statefulSetOf(web)] })
+  web.poll()
+  await web.untilAwaited('r2')
+  for (const pod of pods) await makePod(web, pod, 'web-b')
+  await playStatefulSet(web, rollsOut)
+  await web.untilGoingBack()
+}
+
+/** Plays the controller of the StatefulSet. */
+async function playStatefulSet(web: Tenancy, status: StatefulSetStatus): Promise<void> {
   const { metadata } = (await web.object(statefulSet)) as KubeObject
   await web.edit(`${statefulSet}/status`, {
     status: {
@@ -506,12 +511,12 @@ async function playStatefulSet(
   })
 }
 
-/** The one pod of the StatefulSet, made to that revision of its template. */
-async function makePod(web: Tenancy, revision: string): Promise<void> {
+/** A pod of the StatefulSet, made to that revision of its template. */
+async function makePod(web: Tenancy, name: string, revision: string): Promise<void> {
   const { uid } = ((await web.object(statefulSet)) as KubeObject).metadata
   await web.create('v1/pods', {
     metadata: {
-      name: 'web-0',
+      name,
       labels: { app: 'web', 'controller-revision-hash': revision },
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid, controller: true }],
     },

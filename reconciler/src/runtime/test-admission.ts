@@ -12,19 +12,21 @@ export interface Refusal {
   /** Namespaces that carry this label, with any value, are those in which it counts. */
   readonly label: string
   readonly operations: ReadonlyArray<'CREATE' | 'UPDATE' | 'DELETE'>
+  /** Of the core group. */
+  readonly resource?: 'configmaps' | 'pods'
   /** CEL: what is let through. Only what accounts ask is looked at; the test itself may do everything. */
   readonly unless: string
   /** `Invalid`, which is a policy's default, is answered as 422. */
   readonly reason?: 'Forbidden' | 'Invalid'
 }
 
-/** Refuses ConfigMaps, as something in the cluster may that somebody can mend. */
+/** Refuses ConfigMaps, or what is named, as something in the cluster may that somebody can mend. */
 export async function installRefusal(
   cluster: TestCluster,
-  { label, operations, unless, reason = 'Forbidden' }: Refusal,
+  { label, operations, resource = 'configmaps', unless, reason = 'Forbidden' }: Refusal,
 ): Promise<void> {
   const group = '/apis/admissionregistration.k8s.io/v1'
-  const resourceRules = [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations }]
+  const resourceRules = [{ apiGroups: [''], apiVersions: ['v1'], resources: [resource], operations }]
   await cluster.create(`${group}/validatingadmissionpolicies`, {
     metadata: { name: label },
     spec: {
