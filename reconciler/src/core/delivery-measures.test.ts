@@ -101,7 +101,25 @@ t.test('conditions, quarantine, drift and the begin of a pause are measured', as
   })
 })
 
-t.test('drift is contested where it stalls by that reason, and only there', async (t) => {
+t.test('drift is contested beside what may not be deleted, of which alone Ready tells', async (t) => {
+  const web = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' } as const
+  const of = (corrections: number, phase: 'Pruning' | 'Waiting') =>
+    measureDelivery({
+      metadata: {},
+      spec: spec(),
+      status: {
+        rollout: rollout({ phase }),
+        inventory: [{ ...web, corrections: Array.from({ length: corrections }, () => noon) }],
+        drifted: [{ kind: web.kind, name: web.name, since: noon }],
+        conditions: [unready('ApplyRefused')],
+      },
+    }).isDriftContested
+  t.equal(of(5, 'Pruning'), true)
+  t.equal(of(4, 'Pruning'), false)
+  t.equal(of(5, 'Waiting'), false)
+})
+
+t.test('drift is contested where it stalls by that reason, and else nowhere', async (t) => {
   const contested = unready('DriftContested')
   const of = (...conditions: readonly Condition[]) =>
     measureDelivery({ metadata: {}, spec: spec(), status: { conditions: [...conditions] } }).isDriftContested

@@ -1,6 +1,7 @@
 /** How it stands with a Delivery, in numbers: what is measured of its spec and status. */
-import type { Delivery, DeliveryStatus } from '../api/delivery.ts'
+import type { Delivery, DeliveryStatus, InventoryEntry } from '../api/delivery.ts'
 import { parseTime } from '../api/time.ts'
+import { isContested } from './contested.ts'
 import { readPin } from './desired.ts'
 import { oneLine } from './one-line.ts'
 import { isUndecided } from './releases.ts'
@@ -52,13 +53,22 @@ export function measureDelivery({ metadata, spec, status = {} }: Measured): Deli
     isReady: trueCondition(status, 'Ready') !== undefined,
     isStalled,
     isPaused: paused !== undefined,
-    isDriftContested: isStalled && readyReason(status) === 'DriftContested',
+    isDriftContested: isStalled ? readyReason(status) === 'DriftContested' : isContestedBesidePrune(status),
     isPinned: readPin(metadata.annotations) !== undefined,
     ...(paused !== undefined && { pause: oneLine(paused.message, pauseLength) }),
     pausedSinceMs: parseTime(paused?.lastTransitionTime ?? '') ?? 0,
     quarantinedReleases: status.quarantine?.length ?? 0,
     driftedObjects: status.drifted?.length ?? 0,
   }
+}
+
+/** While something may not be deleted, Ready tells of that alone. */
+function isContestedBesidePrune(status: DeliveryStatus): boolean {
+  const { rollout, inventory = [], drifted = [] } = status
+  if (rollout?.phase !== 'Pruning') return false
+  const isDrifted = (object: InventoryEntry) =>
+    drifted.some(({ kind, name }) => kind === object.kind && name === object.name)
+  return inventory.some((object) => isDrifted(object) && isContested(status, object))
 }
 
 /** What `kubectl get deliveries` shows as STATE, in seven words. */
