@@ -77,11 +77,11 @@ const perDelivery: readonly AlertRule[] = [
   },
   {
     alert: 'WindlassPollTooOld',
-    // By its schedule, however seldom that is. The second half is a Delivery that was never read for; one that is stalled
-    // may not be polled at all, as for SpecInvalid or TooManyTags: another alert tells of it.
+    // By its schedule, however seldom that is. The second half is a Delivery that this leader never read for: a new one
+    // begins to count anew. What is not polled at all, as for SpecInvalid or TooManyTags, has no series: it is stalled.
     expr: oneLine(`time() - ${ofDelivery('windlass_next_poll_timestamp_seconds')} > ${pollTooOldS}
-      or (${ofDelivery('windlass_delivery_info')} unless ${ofDelivery('windlass_next_poll_timestamp_seconds')}
-      unless ${ofDelivery('windlass_delivery_stalled')} == 1)`),
+      or max by (delivery_namespace, delivery) (time() - max_over_time(windlass_next_poll_timestamp_seconds[2m]) > 0
+      unless max_over_time(windlass_last_good_poll_timestamp_seconds[2m]))`),
     forS: 300,
     severity: 'warning',
     summary: `The registry has not been read completely for ${named} for too long.`,

@@ -53,6 +53,10 @@ const cases: Record<string, Case> = {
     observed: observed({ registry: {} }),
     expected: { kind: 'rest', stance: 'progressing', reason: 'Progressing' },
   },
+  'what waits is not known before the registry was read, also where nothing of it is to be read now': {
+    observed: observed({ status: running(1), registry: { problem: registryDown } }),
+    expected: { kind: 'rest', reason: 'RegistryUnavailable', pending: 'unknown' },
+  },
   'after a restart nothing is said before the registry was read': {
     observed: observed({ status: running(1, { conditions: [] }), registry: {} }),
     expected: { kind: 'rest', stance: 'unknown' },

@@ -30,7 +30,8 @@ export function decide(desired: Desired, observed: Observed, nowMs: number): Pla
   const { notices } = situation
   const decision = firstOf(rules, situation) ?? standing(situation)
   const isBegun = decision.kind === 'start' && decision.target.kind === 'image'
-  const pending = isBegun ? undefined : waitingCandidate(situation)
+  const waiting = observed.registry.images === undefined ? 'unknown' : waitingCandidate(situation)
+  const pending = isBegun ? undefined : waiting
   return { ...decision, notices, ...(pending !== undefined && { pending }) }
 }
 

@@ -12,8 +12,8 @@ export type Plan = {
   readonly message: string
   /** What a person should know beside the plan: each is told once, as a Warning. */
   readonly notices: readonly Notice[]
-  /** What comes next, once nothing holds it. */
-  readonly pending?: SeenImage
+  /** What comes next, once nothing holds it; unknown until the registry was read. */
+  readonly pending?: SeenImage | 'unknown'
 } & (
   | { readonly kind: 'leave' }
   /** Nothing to write but status. */

@@ -429,7 +429,7 @@ t.test('jitter puts a poll off by a part of the time to the next', async (t) => 
 })
 
 t.test('too many tags are told, and not counted again and again until highWater moves', async (t) => {
-  const { registry, poller, tick } = setUp(t)
+  const { registry, poller, metrics, tick } = setUp(t)
   const scan = registry.scan.bind(registry)
   registry.scan = (request, signal) => scan(request, signal).then(() => ({ kind: 'tooMany', atLeast: 501 }))
   poller.follow(key, subject())
@@ -444,7 +444,8 @@ t.test('too many tags are told, and not counted again and again until highWater 
   registry.scan = scan
   registry.push()
   poller.follow(key, subject(1))
-  await tick()
+  t.match((await metrics.expose()).body, 'windlass_next_poll_timestamp_seconds{', 'however seldom its schedule is')
+  await settle()
   t.match(poller.view(key).images, [{ tag: 'r1' }])
   t.notOk(poller.view(key).problem)
 })

@@ -101,15 +101,12 @@ export class Poller {
     if (isSameHighWater(before.known, subject.known)) return
     // From another highWater other images matter, as after a restart: the next poll reads all of them anew.
     beginEra(entry)
-    if (entry.problem?.reason === 'TooManyTags') delete entry.problem
-    if (entry.images === undefined) return
-    if (isEarlier(subject, before)) {
-      // What lies between the two was never read (invariant 1).
-      delete entry.images
-      this.pollNow(key)
-      return
-    }
-    entry.images = entry.images.filter((image) => !isUnplaced(image, subject.known))
+    const wereTooMany = entry.problem?.reason === 'TooManyTags'
+    if (wereTooMany) delete entry.problem
+    // What lies between the two was never read (invariant 1).
+    if (isEarlier(subject, before)) delete entry.images
+    if (entry.images !== undefined) entry.images = entry.images.filter((image) => !isUnplaced(image, subject.known))
+    if (wereTooMany || isEarlier(subject, before)) this.#pollDue(key)
   }
 
   forget(key: string): void {
@@ -153,8 +150,13 @@ export class Poller {
     const notBeforeMs = Number.NEGATIVE_INFINITY
     const entry = { subject, stopSchedule, cancelWait: () => {}, abort, era: 0, failures: 0, notBeforeMs }
     this.#entries.set(key, entry)
+    this.#pollDue(key)
+  }
+
+  /** Nothing that counts now was read yet. */
+  #pollDue(key: string): void {
     this.#options.metrics.nextPollAt(labelsOf(key), this.#options.clock.nowMs())
-    this.#add(key, entry)
+    this.pollNow(key)
   }
 
   #schedule(key: string, { schedule, timeZone }: PollSubject): () => void {

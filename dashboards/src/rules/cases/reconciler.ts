@@ -1,7 +1,8 @@
 import type { AlertCase, Fired, Series } from './alert-case.ts'
 
 const delivery = { delivery_namespace: 'shop', delivery: 'web' }
-const ofDelivery = 'delivery_namespace="shop",delivery="web",pod="a"'
+const ofPod = (pod: string): string => `delivery_namespace="shop",delivery="web",pod="${pod}"`
+const ofDelivery = ofPod('a')
 
 const why = 'the Delivery is paused by anna: incident'
 const pausedTooLong = (message: string): Fired => ({
@@ -18,7 +19,10 @@ const stalled = (isStalled: string, isContested: string): Series => ({
   [`windlass_delivery_drift_contested{${ofDelivery}}`]: isContested,
 })
 const tooOld = { labels: delivery, summary: 'The registry has not been read completely for shop/web for too long.' }
-const nextPoll = (at: string): Series => ({ [`windlass_next_poll_timestamp_seconds{${ofDelivery}}`]: at })
+const nextPoll = (at: string, pod = 'a'): Series => ({ [`windlass_next_poll_timestamp_seconds{${ofPod(pod)}}`]: at })
+const lastPoll = (at: string, pod = 'a'): Series => ({
+  [`windlass_last_good_poll_timestamp_seconds{${ofPod(pod)}}`]: at,
+})
 const known = (isThere: string, isStalled?: string): Series => ({
   [`windlass_delivery_info{${ofDelivery},repository="contoso.azurecr.io/web"}`]: isThere,
   ...(isStalled !== undefined && { [`windlass_delivery_stalled{${ofDelivery}}`]: isStalled }),
@@ -186,10 +190,31 @@ const ofDeliveries: readonly AlertCase[] = [
   },
   {
     alert: 'WindlassPollTooOld',
-    says: 'there was none since the start',
-    series: known('1x20', '0x20'),
+    says: 'none has succeeded since the start',
+    series: { ...nextPoll('0x20'), ...known('1x20', '0x20') },
     at: '10m',
     fires: [tooOld],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'another leads since, and has not read it either',
+    series: { ...nextPoll('90x25 stale'), ...lastPoll('60x25 stale'), ...nextPoll('_x26 1560x10', 'b') },
+    at: '33m',
+    fires: [tooOld],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'another leads since, and reads it',
+    series: { ...nextPoll('30+60x8 stale'), ...nextPoll('_x9 600+60x10', 'b'), ...lastPoll('_x9 570+60x10', 'b') },
+    at: '16m',
+    fires: [],
+  },
+  {
+    alert: 'WindlassPollTooOld',
+    says: 'nothing was ever pushed there, which the registry says each time',
+    series: { ...nextPoll('30+60x20'), ...known('1x20', '0x20') },
+    at: '10m',
+    fires: [],
   },
   {
     alert: 'WindlassPollTooOld',
