@@ -312,9 +312,9 @@ async function running(purpose: string, spec: TestSpec = {}): Promise<Tenancy> {
   return web
 }
 
+/** The kinds of what was written, in whatever order: a poll may have its say at any time. */
 function writesOf({ namespace }: Tenancy, writes: Awaited<ReturnType<TestLoop['writesDuring']>>): readonly string[] {
   const ours = writes.filter(({ objectRef }) => objectRef?.namespace === namespace)
-  return [
-    ...new Set(ours.map(({ objectRef }) => [objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/'))),
-  ]
+  const kinds = ours.map(({ objectRef }) => [objectRef?.resource, objectRef?.subresource].filter(Boolean).join('/'))
+  return [...new Set(kinds)].sort()
 }
