@@ -29,6 +29,7 @@ const firstRelease: Step = {
   isPolled: true,
 }
 
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port between threads has no origin
 parentPort?.postMessage(await playDrawn(workerData as Drawn))
 
 async function playDrawn({ weights, runs, seed }: Drawn): Promise<Played> {
