@@ -125,8 +125,8 @@ export async function startHttpProxy(t: Test, { target, userAgent, hooks = {} }:
 
   async function send(asked: Asked, message: IncomingMessage): Promise<IncomingMessage> {
     const { host: _, connection: __, 'accept-encoding': ___, ...headers } = message.headers
-    // Nobody would end what is asked for somebody who is gone.
-    if (message.socket.destroyed) throw new Error('the client is gone')
+    // Nobody would end it. A write goes on its way, also of somebody who is gone by now.
+    if (asked.isWatch && message.socket.destroyed) throw new Error('who asked for the watch is gone')
     const upstream = request(new URL(hooks.rewrite?.(asked.url) ?? asked.url, target.url), {
       method: asked.method,
       agent,
