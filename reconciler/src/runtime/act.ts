@@ -1,4 +1,4 @@
-import type { HighWater, InventoryEntry } from '../api/delivery.ts'
+import type { InventoryEntry } from '../api/delivery.ts'
 import type { KubeObject } from '../api/object.ts'
 import type { Standing } from '../core/conditions.ts'
 import type { Work } from '../core/desired.ts'
@@ -10,7 +10,7 @@ import type { Observed } from '../core/observed.ts'
 import { holdsObjects } from '../core/pause.ts'
 import type { Plan, Stance } from '../core/plan.ts'
 import { letOut } from '../core/quarantine.ts'
-import { appliedRevision, keepSnapshot } from '../core/releases.ts'
+import { appliedRevision, keepSnapshot, resetByPin } from '../core/releases.ts'
 import { objectKey } from '../core/replicas.ts'
 import { claimRollout, finishRollout, freezeRollout, prunedObjects, thawRollout } from '../core/rollout.ts'
 import { listObjects } from '../core/situation.ts'
@@ -64,15 +64,11 @@ async function rest(plan: Of<'rest'>, turn: Turn, { observed }: ActScope): Promi
   const status = plan.isFrozen === true ? freezeRollout(turn.status) : turn.status
   // What was in the way before a pause need not be so after it.
   if (plan.isFrozen === true) delete turn.memory.trouble
-  const { highWater } = turn.status
+  const isReset = resetByPin(status, turn.desired) !== status
   await turn.write(status, { standing: plan, pending: plan.pending, drift: observed.drift })
-  // Where a pin reset it, the poller is to read what counts from there on.
-  if (!isSameMark(turn.status.highWater, highWater)) return atOnce
+  // The poller is to read what counts from there on.
+  if (isReset) return atOnce
   return plan.untilMs === undefined ? onEvent : { kind: 'after', ms: Math.max(0, plan.untilMs - turn.nowMs()) }
-}
-
-function isSameMark(a: HighWater | undefined, b: HighWater | undefined): boolean {
-  return a?.tag === b?.tag && a?.digest === b?.digest
 }
 
 /** What was refused for good in mid-apply is a release that failed. */

@@ -104,9 +104,10 @@ export class Poller {
     const wereTooMany = entry.problem?.reason === 'TooManyTags'
     if (wereTooMany) delete entry.problem
     // What lies between the two was never read (invariant 1).
-    if (isEarlier(subject, before)) delete entry.images
+    const isUnread = isEarlier(subject, before)
+    if (isUnread) delete entry.images
     if (entry.images !== undefined) entry.images = entry.images.filter((image) => !isUnplaced(image, subject.known))
-    if (wereTooMany || isEarlier(subject, before)) this.#pollDue(key)
+    if (wereTooMany || isUnread) this.#pollDue(key)
   }
 
   forget(key: string): void {
